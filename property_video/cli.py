@@ -1,0 +1,325 @@
+"""The front door for people: `property-video make | demo | dev | edit | films | doctor | prune | bench`.
+
+Every command gathers, calls one function and prints. Nothing else in the package prints.
+
+Not here: making films (engine), the graph (defs).
+"""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from property_video.core.campaign import checked_slug, slug_for_folder
+from property_video.core.errors import BadInput, PropertyVideoError
+from property_video.progress import Bars, Lines
+from property_video.settings import PACKAGE, Settings, read_settings
+
+SAMPLE = PACKAGE / "sample"
+SAMPLE_CAMPAIGN = "villa-solana"
+
+app = typer.Typer(
+    help="Marketing films from property photos.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+P = ParamSpec("P")
+
+
+def main() -> None:
+    """Run the command line; exit 0 when it worked, 2 for bad input or usage, 1 for anything else."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    app()
+
+
+def told(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn errors into one clear line and the exit code that goes with them."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except BadInput as error:
+            err.print(f"[bold red]Error:[/] {_plain(error)}")
+            raise typer.Exit(2) from error
+        except PropertyVideoError as error:
+            err.print(f"[bold red]Error:[/] {_plain(error)}")
+            err.print("Where to look: `property-video dev` shows the run; `property-video doctor` this machine.")
+            raise typer.Exit(1) from error
+        except KeyboardInterrupt as error:
+            err.print("Stopped. The same command goes on where it was.")
+            raise typer.Exit(1) from error
+
+    return run
+
+
+def _plain(error: Exception) -> str:
+    from rich.markup import escape
+
+    return escape(" ".join(str(error).split()))
+
+
+@app.command()
+@told
+def make(
+    photos_dir: Annotated[Path, typer.Argument(help="Folder with the listing's photos; it is only read.")],
+    campaign: Annotated[str | None, typer.Option(help="The campaign's name; else it follows from the folder's.")] = None,
+    storyboard: Annotated[str | None, typer.Option(help="luxury_property or luxury_lodging; stays until edited.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Varies moves and music; stays until edited.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Copy the film here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")] = False,
+) -> None:
+    """Make a film from a folder of photos."""
+    settings = read_settings()
+    name = checked_slug(campaign) if campaign else _campaign_for(settings, photos_dir)
+    _make(settings, photos_dir, name, {"storyboard": storyboard, "seed": seed}, out_file, as_json)
+
+
+@app.command()
+@told
+def demo(
+    out_file: Annotated[Path | None, typer.Option("--out", help="Copy the film here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")] = False,
+) -> None:
+    """Make the film of the sample listing."""
+    _make(read_settings(), SAMPLE, SAMPLE_CAMPAIGN, {}, out_file, as_json)
+
+
+def _campaign_for(settings: Settings, folder: Path) -> str:
+    """The campaign that a folder's name tells; another folder of the same name gets a name of its own."""
+    from hashlib import sha256
+
+    from property_video.intake.sources import named_source
+    from property_video.store.local import LocalStore
+
+    whole = folder.expanduser().resolve()
+    if whole.parent == settings.uploads.resolve():
+        return checked_slug(whole.name)
+    name = slug_for_folder(whole.parts[1:])
+    known = named_source(LocalStore(settings.store), name)
+    if (known is None or known == whole) and not (settings.uploads / name).exists():
+        return name
+    return f"{name[:56]}-{sha256(str(whole).encode()).hexdigest()[:6]}"
+
+
+def _make(
+    settings: Settings,
+    folder: Path,
+    campaign: str,
+    chosen: dict[str, str | int | None],
+    out_file: Path | None,
+    as_json: bool,
+) -> None:
+    from property_video.engine.home import opened_instance
+    from property_video.engine.make import make_film
+
+    target = _checked_out(out_file)
+    # With --json, stdout carries the object alone.
+    console = err if as_json else out
+    with opened_instance(settings) as instance, _progress(console) as progress:
+        launch = {key: value for key, value in chosen.items() if value is not None}
+        made = make_film(settings, instance, folder.expanduser(), campaign, launch=launch, progress=progress)
+    summary = dict(made.summary)
+    if target is not None:
+        _copy(made.path, target)
+        summary["film"] = str(target)
+    if as_json:
+        sys.stdout.write(json.dumps(summary, ensure_ascii=False) + "\n")
+        return
+    _tell(summary)
+
+
+def _checked_out(file: Path | None) -> Path | None:
+    """Where to copy the film, found to be possible before the work begins."""
+    if file is None:
+        return None
+    target = file.expanduser().absolute()
+    if target.is_dir():
+        raise BadInput(f"--out {target} is a folder.", "Name a file, such as film.mp4.")
+    if not target.parent.is_dir():
+        raise BadInput(f"--out {target}: there is no folder {target.parent}.", "Make it first.")
+    return target
+
+
+def _copy(film: Path, target: Path) -> None:
+    import shutil
+
+    from property_video.files import written_whole
+
+    with written_whole(target) as partial:
+        shutil.copyfile(film, partial)
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Bars | Lines]:
+    if console.is_terminal:
+        with Bars(console) as bars:
+            yield bars
+    else:
+        yield Lines(console)
+
+
+def _tell(summary: dict[str, Any]) -> None:
+    table = Table(title=f"{summary['campaign']}: {summary['duration_s']:.0f} s", title_justify="left")
+    for column in ("scene", "title", "first", "last", "confidence", "why"):
+        table.add_column(column, overflow="fold")
+    for scene in summary["scenes"]:
+        if scene["left_out"] and not scene["title"]:
+            continue
+        table.add_row(
+            scene["scene"].removeprefix("scene_"),
+            scene["title"],
+            scene["first"] or "left out",
+            scene["last"] or "",
+            f"{scene['confidence']:.0%}" if scene["first"] else "",
+            scene["left_out"] or " ".join(scene["reasons"]),
+        )
+    wide = out if out.is_terminal else Console(width=160, highlight=False)
+    wide.print(table)
+    for each in summary["rejected"]:
+        out.print(f"Not used: {each['file']} {each['reason']} {each['remedy']}", markup=False)
+    if summary["reused"]:
+        out.print(f"Found, not made again: {', '.join(summary['reused'])}")
+    out.print(f"Cost: ${summary['cost_usd']:.2f}")
+    out.print(f"Film: {summary['film']}", markup=False)
+
+
+@app.command()
+@told
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the UI on this machine.")] = 3000,
+) -> None:
+    """Start the Dagster UI, the sensor on uploads/ and the media server; Ctrl-C stops all of them."""
+    from property_video.engine.home import opened_instance
+    from property_video.engine.media_server import serving
+    from property_video.engine.processes import is_alive
+    from property_video.engine.reaper import reap_dead_runs
+    from property_video.store.local import LocalStore
+
+    settings = read_settings()
+    store = LocalStore(settings.store)
+    with opened_instance(settings) as instance:
+        reap_dead_runs(instance)
+    store.sweep_scratch(is_alive)
+    with serving(store, settings.media_port):
+        out.print(f"UI:      http://127.0.0.1:{port}")
+        out.print(f"Films:   {settings.media_url}/films/<campaign>")
+        out.print(f"Uploads: drop a campaign's folder into {settings.uploads}", markup=False)
+        command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-m", "property_video.definitions"]
+        child = subprocess.Popen([*command, "-h", "127.0.0.1", "-p", str(port)])  # noqa: S603 - our own words
+        try:
+            code = child.wait()
+        except KeyboardInterrupt:
+            # A terminal sent it to the child as well; a lone signal did not.
+            child.send_signal(signal.SIGINT)
+            child.wait(timeout=60)
+            raise
+    if code:
+        raise PropertyVideoError(f"Dagster ended with code {code}.", "Its lines above say why.")
+
+
+@app.command()
+@told
+def edit(
+    campaign: Annotated[str, typer.Argument(help="The campaign.")],
+    scene: Annotated[str | None, typer.Argument(help="scene_1 to scene_7; left out: the whole film.")] = None,
+    first: Annotated[str | None, typer.Option(help="The scene's first photo.")] = None,
+    last: Annotated[str | None, typer.Option(help="The scene's last photo.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another take of the move; of all moves for the whole film.")] = None,
+    move: Annotated[str | None, typer.Option(help="Another camera move.")] = None,
+    storyboard: Annotated[str | None, typer.Option(help="Another storyboard, for the whole film.")] = None,
+    mood: Annotated[str | None, typer.Option(help="Another mood of the music, for the whole film.")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="Take all edits back.")] = False,
+) -> None:
+    """Change a campaign for good: a scene's photos, move or seed. Every later run keeps it."""
+    from property_video.engine.editing import keep_edit
+
+    settings = read_settings()
+    values = {"first": first, "last": last, "seed": seed, "move": move, "storyboard": storyboard, "mood": mood}
+    told_values = {key: value for key, value in values.items() if value is not None}
+    if not told_values and not reset:
+        raise BadInput("Nothing to change.", "Name --first, --last, --seed, --move, --storyboard, --mood or --reset.")
+    kept = keep_edit(settings, checked_slug(campaign), scene, told_values, reset)
+    out.print("Kept." if kept.changed else "It stood like that already.")
+    standing = kept.edits.model_dump(mode="json", exclude_none=True)
+    out.print(f"Edits of {campaign}: {json.dumps(standing)}", markup=False)
+    out.print(f"To see it: {kept.next_step}", markup=False)
+
+
+@app.command()
+@told
+def films() -> None:
+    """List the films there are."""
+    from property_video.core.outputs import Film
+    from property_video.store import keys
+    from property_video.store.local import LocalStore
+
+    store = LocalStore(read_settings().store)
+    records = [store.read(key, Film) for key in store.keys("records/final_video")]
+    if not any(records):
+        out.print("No film yet. `property-video demo` makes one.")
+        return
+    table = Table()
+    for column in ("campaign", "client", "title", "scenes", "seconds", "MB", "cost", "film"):
+        table.add_column(column, overflow="fold")
+    for film in records:
+        if film is not None:
+            table.add_row(
+                film.campaign,
+                film.client,
+                film.title,
+                str(sum(clip.take is not None for clip in film.scenes)),
+                f"{film.duration_s:.0f}",
+                f"{film.media.bytes / 1e6:.1f}",
+                f"${film.cost_usd:.2f}",
+                str(store.path(keys.film(film.campaign))),
+            )
+    wide = out if out.is_terminal else Console(width=200, highlight=False)
+    wide.print(table)
+
+
+@app.command()
+@told
+def doctor() -> None:
+    """Check this machine: versions, codecs, space, folders, keys. Exit 1 when something would stop a film."""
+    from property_video.engine.checkup import examine
+
+    findings = examine(read_settings())
+    table = Table(show_header=False)
+    for finding in findings:
+        table.add_row("[green]ok[/]" if finding.fine else "[bold red]STOPS FILMS[/]", finding.what, finding.found)
+    wide = out if out.is_terminal else Console(width=160, highlight=False)
+    wide.print(table)
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+@told
+def prune(
+    keep: Annotated[int, typer.Option(min=1, help="Films to keep of every campaign; the last one always stays.")] = 3,
+) -> None:
+    """Remove old films, and media that nothing needs any more. Takes of scenes stay."""
+    from property_video.store.local import LocalStore
+    from property_video.store.pruning import prune as prune_store
+
+    pruned = prune_store(LocalStore(read_settings().store), keep)
+    out.print(f"Removed {pruned.films} films and {pruned.media} media files: {pruned.bytes / 1e6:.1f} MB.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The exception tree. Every error the product raises on purpose is one of these.
+
+PropertyVideoError
+├── BadInput              what a person gave us is wrong; exit code 2, never retried
+│   ├── BadPhoto          one file that cannot be used (never stops a listing)
+│   ├── BadBrief          campaign.yaml, an edit or a launch configuration
+│   └── NoUsablePhoto     a listing without a single usable photo
+├── StoreError            the store cannot be read or written
+│   ├── StoreFull         no space left on the disk
+│   └── MissingMedia      a record names media that are not in the store
+├── BadOutput             something was made and did not pass verification
+├── CampaignBusy          another live run holds the campaign
+└── TransientError        may work when tried again; the only type that step retries obey
+
+Not here: foreign exceptions. They are translated once, where the foreign call is made.
+"""
+
+
+class PropertyVideoError(Exception):
+    """What went wrong, and what to do about it.
+
+    `reason` says what and where, in one sentence; `remedy` says what a person can do.
+    """
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        self.reason = reason
+        self.remedy = remedy
+        super().__init__(f"{reason} {remedy}".strip())
+
+
+class BadInput(PropertyVideoError):
+    """What a person gave us is wrong."""
+
+
+class BadPhoto(BadInput):
+    """A file that cannot be used as a photo."""
+
+
+class BadBrief(BadInput):
+    """A brief, edit or launch configuration that breaks a rule."""
+
+
+class NoUsablePhoto(BadInput):
+    """A listing in which no file can be used."""
+
+
+class StoreError(PropertyVideoError):
+    """The store cannot be read or written."""
+
+
+class StoreFull(StoreError):
+    """No space is left where the store lives."""
+
+
+class MissingMedia(StoreError):
+    """A record names media that are not in the store."""
+
+
+class BadOutput(PropertyVideoError):
+    """A clip, track or film that did not pass verification; nothing was committed."""
+
+
+class CampaignBusy(PropertyVideoError):
+    """Another live run holds the campaign."""
+
+
+class TransientError(PropertyVideoError):
+    """A failure that may pass when tried again."""

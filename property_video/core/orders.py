@@ -1,0 +1,219 @@
+"""Orders: which work has to be done for a film, and the fingerprint of each piece.
+
+An order depends on its own inputs only, so that a change stays local: nothing of the other scenes is in a clip's
+fingerprint, and nothing of the photos is in the track's.
+
+Not here: whether the work has been done before (orders/place.py) and doing it (orders/settle.py).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from property_video.core.brief import Brief
+from property_video.core.camera import ANCHOR_Y, Move, Shot
+from property_video.core.edits import Edits, SceneEdit
+from property_video.core.errors import BadBrief
+from property_video.core.film import FILM
+from property_video.core.fingerprints import fingerprint
+from property_video.core.naming import match_name
+from property_video.core.pairing import Pair, ShotList
+from property_video.core.photo import PhotoAnalysis, Room, UploadedPhotos
+from property_video.core.records import Record
+from property_video.core.score import Passage
+from property_video.core.storyboard import Scene
+from property_video.core.wishes import Wishes
+
+EMBEDDED: Final = "embedded"
+
+OUTDOORS: Final[frozenset[Room]] = frozenset({"exterior", "pool", "terrace", "garden", "view", "aerial", "entrance"})
+
+OUTDOORS_ANCHOR_Y: Final = 0.40
+"""Outdoors the sky gives way when a photo is cut to the film's shape; indoors the floor stays (ANCHOR_Y)."""
+
+
+class PhotoInput(Record):
+    """A photo as an order needs it: its name, its working copy and its preview in the store."""
+
+    name: str
+    working: str
+    preview: str
+    room: Room
+
+
+class SceneOrder(Record):
+    """One scene's clip, ordered; or why the scene is left out. `found` says that the clip existed already."""
+
+    scene: str
+    number: int
+    title: str
+    first: PhotoInput | None = None
+    last: PhotoInput | None = None
+    shot: Shot | None = None
+    confidence: float = 0.0
+    reasons: tuple[str, ...] = ()
+    left_out: str = ""
+    provider: str = EMBEDDED
+    cost_usd: float = 0.0
+    fingerprint: str = ""
+    found: bool = False
+
+
+class TrackOrder(Record):
+    """The film's track, ordered."""
+
+    passages: tuple[Passage, ...]
+    fps: int
+    mood: str
+    seed: int
+    provider: str = EMBEDDED
+    cost_usd: float = 0.0
+    fingerprint: str
+    found: bool = False
+
+
+class Orders(Record):
+    """All work of one film, and what is needed to order one scene anew after an edit."""
+
+    wishes: Wishes
+    photos: tuple[PhotoInput, ...]
+    pairs: tuple[Pair, ...]
+    listing: str
+    scenes: tuple[SceneOrder, ...]
+    track: TrackOrder
+
+    def scene(self, key: str) -> SceneOrder:
+        """The order of one scene; a storyboard with fewer scenes leaves the last ones out."""
+        for order in self.scenes:
+            if order.scene == key:
+                return order
+        number = int(key.rsplit("_", 1)[-1])
+        return SceneOrder(
+            scene=key, number=number, title="", left_out=f"The storyboard {self.wishes.storyboard.name} has no {key}."
+        )
+
+
+def request_fingerprint(listing: str, edits: Edits) -> str:
+    """The fingerprint of what is wanted: uploads (with the brief among them) and edits."""
+    return fingerprint("request", listing=listing, edits=edits)
+
+
+def plan(
+    wishes: Wishes, shot_list: ShotList, uploaded: UploadedPhotos, analysis: PhotoAnalysis, moves: Mapping[str, Move]
+) -> Orders:
+    """Order the clips of all scenes in the shot list, and the track for those that are in the film."""
+    rooms = {verdict.name: verdict.room for verdict in analysis.verdicts}
+    photos = tuple(
+        PhotoInput(name=photo.name, working=photo.working, preview=photo.preview, room=rooms[photo.name])
+        for photo in uploaded.photos
+    )
+    return _plan(wishes, shot_list.pairs, photos, uploaded.listing, moves)
+
+
+def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move]) -> Orders:
+    """The same orders after later edits of scenes: what a scene that is made alone follows.
+
+    Edits of the whole campaign (storyboard, seed, mood) wait for a whole run: they may change the shot list.
+    """
+    if edits.scenes == orders.wishes.edits.scenes:
+        return orders
+    standing = orders.wishes.edits.model_copy(update={"scenes": edits.scenes})
+    wishes = orders.wishes.model_copy(update={"edits": standing})
+    names = [photo.name for photo in orders.photos]
+    pairs = tuple(_edited(pair, edits.scene(pair.scene), names) for pair in orders.pairs)
+    return _plan(wishes, pairs, orders.photos, orders.listing, moves)
+
+
+def _edited(pair: Pair, edit: SceneEdit, names: list[str]) -> Pair:
+    """The pair with the photos that a person chose since it was made."""
+    first = match_name(edit.first, names) if edit.first else pair.first
+    last = match_name(edit.last, names) if edit.last else pair.last
+    if (first, last) == (pair.first, pair.last):
+        return pair
+    if not first:
+        first, last = last, ""
+    if first == last:
+        raise BadBrief(f"{pair.scene}: {first} cannot be both first and last photo.", "Name another one.")
+    chosen = tuple(f"{name} was chosen by hand." for name in (first, last) if name not in ("", pair.first, pair.last))
+    return pair.model_copy(update={"first": first, "last": last, "confidence": 1.0, "reasons": chosen, "left_out": ""})
+
+
+def _plan(
+    wishes: Wishes, pairs: tuple[Pair, ...], photos: tuple[PhotoInput, ...], listing: str, moves: Mapping[str, Move]
+) -> Orders:
+    by_name = {photo.name: photo for photo in photos}
+    scenes = dict(wishes.storyboard.numbered())
+    orders = tuple(_order_scene(pair, scenes[pair.number], by_name, wishes, moves) for pair in pairs)
+    return Orders(
+        wishes=wishes,
+        photos=photos,
+        pairs=pairs,
+        listing=listing,
+        scenes=orders,
+        track=_order_track(orders, scenes, wishes),
+    )
+
+
+def _order_scene(
+    pair: Pair, scene: Scene, photos: Mapping[str, PhotoInput], wishes: Wishes, moves: Mapping[str, Move]
+) -> SceneOrder:
+    base = SceneOrder(scene=pair.scene, number=pair.number, title=pair.title)
+    if pair.left_out:
+        return base.model_copy(update={"left_out": pair.left_out})
+    edit = wishes.edits.scene(pair.scene)
+    first, last = photos[pair.first], photos[pair.last] if pair.last else None
+    shot = Shot(
+        move=moves[edit.move or scene.move],
+        frames=FILM.frames(scene.seconds),
+        seed=edit.seed if edit.seed is not None else wishes.seed + pair.number,
+        anchor_y=OUTDOORS_ANCHOR_Y if first.room in OUTDOORS else ANCHOR_Y,
+    )
+    return base.model_copy(
+        update={
+            "first": first,
+            "last": last,
+            "shot": shot,
+            "confidence": pair.confidence,
+            "reasons": pair.reasons,
+            "fingerprint": fingerprint(
+                "clip",
+                provider=EMBEDDED,
+                first=first.working,
+                last=last.working if last else None,
+                shot=shot,
+            ),
+        }
+    )
+
+
+def _order_track(orders: tuple[SceneOrder, ...], scenes: Mapping[int, Scene], wishes: Wishes) -> TrackOrder:
+    passages = tuple(
+        Passage(frames=order.shot.frames, energy=scenes[order.number].energy, title=order.title)
+        for order in orders
+        if order.shot is not None
+    )
+    music = {"passages": passages, "fps": FILM.fps, "mood": wishes.mood, "seed": wishes.music_seed}
+    return TrackOrder(**music, fingerprint=fingerprint("track", provider=EMBEDDED, **music))  # type: ignore[arg-type]
+
+
+def film_tags(brief: Brief, campaign: str) -> dict[str, str]:
+    """Title and comment of the film: facts of the property only, because the master is unbranded.
+
+    Listing services refuse agent, phone, address of a website or slogan anywhere in a film; facts, address and price
+    are allowed.
+    """
+    facts = brief.property
+    lines = [
+        facts.headline,
+        facts.address,
+        f"{facts.bedrooms} bedrooms" if facts.bedrooms is not None else None,
+        f"{facts.bathrooms:g} bathrooms" if facts.bathrooms is not None else None,
+        f"{facts.area_m2:g} m²" if facts.area_m2 is not None else None,
+        f"{facts.price.amount:,.0f} {facts.price.currency}" if facts.price else None,
+        *facts.highlights,
+    ]
+    return {"title": facts.name or campaign, "comment": " · ".join(line for line in lines if line)}
+
+
+def scene_orders_in_film(orders: Orders) -> tuple[SceneOrder, ...]:
+    """Orders of the scenes that are in the film, in order."""
+    return tuple(order for order in orders.scenes if not order.left_out)

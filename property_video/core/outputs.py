@@ -1,0 +1,84 @@
+"""What steps made: takes, clips, tracks and films, as records.
+
+A take is what an order's fingerprint is found by, whoever ordered it; a clip is a take in its place in the film.
+
+Not here: making or keeping them.
+"""
+
+from property_video.core.probe import ClipMeasures
+from property_video.core.records import Record
+from property_video.core.sound import TrackMeasures
+
+
+class MediaRef(Record):
+    """A file in the store: its media key and its size in bytes."""
+
+    key: str
+    bytes: int
+
+
+class Take(Record):
+    """One clip made for an order. `wall_s` and `cpu_s` are what making it took."""
+
+    fingerprint: str
+    media: MediaRef
+    provider: str
+    frames: int
+    measures: ClipMeasures
+    wall_s: float
+    cpu_s: float
+
+
+class Clip(Record):
+    """A scene of the film: its take and its photos, or why it is left out."""
+
+    scene: str
+    number: int
+    title: str
+    left_out: str = ""
+    take: Take | None = None
+    first: str = ""
+    last: str = ""
+    move: str = ""
+    confidence: float = 0.0
+    reasons: tuple[str, ...] = ()
+    cost_usd: float = 0.0
+    found: bool = False
+
+
+class Track(Record):
+    """The sound of the whole film. `cuts` are the frames at which scenes change."""
+
+    fingerprint: str
+    media: MediaRef
+    provider: str
+    mood: str
+    seed: int
+    frames: int
+    cuts: tuple[int, ...]
+    measures: TrackMeasures
+    wall_s: float
+    cpu_s: float
+    cost_usd: float = 0.0
+    found: bool = False
+
+
+class Film(Record):
+    """The final video: what it is made of, and the request that it answers."""
+
+    campaign: str
+    client: str
+    title: str
+    request: str
+    storyboard: str
+    fingerprint: str
+    media: MediaRef
+    frames: int
+    duration_s: float
+    measures: TrackMeasures
+    scenes: tuple[Clip, ...]
+    track: Track
+    cost_usd: float
+    wall_s: float
+    cpu_s: float
+    found: bool = False

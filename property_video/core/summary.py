@@ -1,0 +1,59 @@
+"""What `make --json` says of a film.
+
+Not here: printing it (cli.py).
+"""
+
+from typing import Any
+
+from property_video.core.outputs import Film
+from property_video.core.photo import PhotoAnalysis, UploadedPhotos
+
+
+def summarise(film: Film, uploaded: UploadedPhotos, analysis: PhotoAnalysis, path: str, run_id: str) -> dict[str, Any]:
+    """One object of plain values: the film, its scenes, its photos, what was found and not made again."""
+    used = {name for clip in film.scenes if clip.take for name in (clip.first, clip.last) if name}
+    return {
+        "campaign": film.campaign,
+        "film": path,
+        "duration_s": film.duration_s,
+        "cost_usd": film.cost_usd,
+        "scenes": [
+            {
+                "scene": clip.scene,
+                "title": clip.title,
+                "first": clip.first or None,
+                "last": clip.last or None,
+                "provider": clip.take.provider if clip.take else None,
+                "confidence": clip.confidence,
+                "reasons": list(clip.reasons),
+                "left_out": clip.left_out or None,
+            }
+            for clip in film.scenes
+        ],
+        "photos": [
+            {
+                "file": verdict.name,
+                "used": verdict.name in used,
+                "room": verdict.room,
+                "room_confidence": verdict.room_confidence,
+                "sharp": not verdict.blurred,
+                "duplicate_of": verdict.duplicate_of or None,
+            }
+            for verdict in analysis.verdicts
+        ],
+        "rejected": [each.model_dump() for each in uploaded.rejected],
+        "run_id": run_id,
+        "reused": reused(film, uploaded, analysis),
+    }
+
+
+def reused(film: Film, uploaded: UploadedPhotos, analysis: PhotoAnalysis) -> list[str]:
+    """Assets whose outputs were all found, in the order of the graph."""
+    found = {
+        "uploaded_photos": uploaded.found == len(uploaded.photos),
+        "photo_analysis": analysis.found == len(analysis.verdicts),
+        **{clip.scene: clip.found for clip in film.scenes},
+        "audio_track": film.track.found,
+        "final_video": film.found,
+    }
+    return [asset for asset, was_found in found.items() if was_found]

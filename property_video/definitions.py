@@ -1,0 +1,64 @@
+"""The front door for Dagster: one function builds the code location and accepts replacements.
+
+Not here: what is in the graph (defs) and which home it runs in (settings.py).
+"""
+
+from typing import Any
+
+import dagster as dg
+
+from property_video.defs import jobs
+from property_video.defs.assets.film import build_film, build_track
+from property_video.defs.assets.pairs import orders, selected_pairs
+from property_video.defs.assets.photos import brief, photo_analysis, uploaded_photos
+from property_video.defs.assets.portfolio import portfolio
+from property_video.defs.assets.scenes import build_scenes
+from property_video.defs.failures import PATIENTLY
+from property_video.defs.io_managers import records_io_manager
+from property_video.defs.resources import LocalStoreResource, UploadsResource, campaign_hold, silent
+from property_video.defs.sensors import uploads_sensor
+from property_video.providers.embedded import Embedded
+from property_video.settings import Settings, read_settings
+
+
+def build_defs(
+    settings: Settings | None = None, *, retry: dg.RetryPolicy = PATIENTLY, **replacements: Any
+) -> dg.Definitions:
+    """Build everything Dagster loads.
+
+    Args:
+        settings: where things are; read from the environment when left out.
+        retry: how often steps try again after a transient error.
+        replacements: resources to use instead of the product's own, by name.
+    """
+    settings = settings or read_settings()
+    embedded = Embedded()
+    resources: dict[str, Any] = {
+        "store": LocalStoreResource(root=str(settings.store)),
+        "uploads": UploadsResource(folder=str(settings.uploads), settle_s=settings.settle_s),
+        "clips": embedded,
+        "tracks": embedded,
+        "progress": silent,
+        "hold": campaign_hold(settings.lease_wait_s),
+        "io_manager": records_io_manager,
+    }
+    return dg.Definitions(
+        assets=[
+            brief,
+            uploaded_photos,
+            photo_analysis,
+            selected_pairs,
+            orders,
+            *build_scenes(retry),
+            build_track(retry),
+            build_film(settings.media_url, retry),
+            portfolio,
+        ],
+        jobs=[jobs.film, *jobs.scenes],
+        sensors=[uploads_sensor],
+        resources=resources | replacements,
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

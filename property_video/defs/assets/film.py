@@ -1,0 +1,169 @@
+"""The track and the final video.
+
+Not here: composing (media/synthesize.py), joining (media/join.py).
+"""
+
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+
+from property_video.core.film import FILM
+from property_video.core.fingerprints import VERSIONS
+from property_video.core.orders import Orders
+from property_video.core.outputs import Clip, Film, Track
+from property_video.core.verdicts import FILM_CHECKS, TRACK_CHECKS, FailedVerification, judge_film, judge_track
+from property_video.defs.assets.scenes import current_orders
+from property_video.defs.failures import PATIENTLY, told_to_dagster
+from property_video.defs.metadata import check_results, check_specs, picture, report_failed, result, table
+from property_video.defs.partitions import campaigns
+from property_video.defs.resources import Progress
+from property_video.orders.settle import settle_film, settle_track
+from property_video.providers.base import TrackProvider
+from property_video.reports.tables import record_film
+from property_video.store import keys
+from property_video.store.local import LocalStore
+
+
+def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
+    """The asset of the film's track."""
+
+    @dg.asset(
+        partitions_def=campaigns,
+        group_name="film",
+        kinds={"audio"},
+        owners=["team:media"],
+        code_version=str(VERSIONS["track"]),
+            # The in-process executor would run the track before all scenes.
+        op_tags={"dagster/priority": "-1"},
+        retry_policy=retry,
+        check_specs=check_specs("audio_track", TRACK_CHECKS),
+        description="One stereo track for the whole film: its changes land on the cuts, mastered to -14 LUFS.",
+    )
+    def audio_track(
+        context: dg.AssetExecutionContext,
+        orders: Orders,
+        store: dg.ResourceParam[LocalStore],
+        tracks: dg.ResourceParam[TrackProvider],
+        progress: dg.ResourceParam[Progress],
+    ):
+        with told_to_dagster():
+            order = current_orders(store, orders).track
+            try:
+                track = settle_track(store, context.partition_key, order, tracks, partial(progress, "audio_track"))
+            except FailedVerification as failed:
+                report_failed(context, TRACK_CHECKS, failed)
+                raise
+            findings = judge_track(track.measures, track.frames)
+            return result(
+                track, track.fingerprint, _describe_track(store, track), check_results(TRACK_CHECKS, findings)
+            )
+
+    return audio_track
+
+
+def _describe_track(store: LocalStore, track: Track) -> dict[str, dg.MetadataValue | str | int | float | bool]:
+    from property_video.media.loudness import waveform_picture
+
+    path = store.media_path(track.media.key)
+    wave = waveform_picture(path, [cut / FILM.fps for cut in track.cuts])
+    return {
+        "waveform and cuts": picture(wave, "waveform with cuts"),
+        "mood": track.mood,
+        "seed": track.seed,
+        "LUFS": round(track.measures.lufs, 2),
+        "true peak in dBTP": round(track.measures.true_peak_dbtp, 2),
+        "loudness range in LU": round(track.measures.loudness_range, 2),
+        "seconds": track.measures.duration_s,
+        "provider": track.provider,
+        "found": track.found,
+        "wall seconds": track.wall_s,
+        "CPU seconds": track.cpu_s,
+        "track": dg.MetadataValue.path(str(path)),
+    }
+
+
+def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
+    """The asset of the final video; `media_url` is where the media server plays it."""
+
+    @dg.asset(
+        partitions_def=campaigns,
+        group_name="film",
+        kinds={"video"},
+        owners=["team:media"],
+        code_version=str(VERSIONS["film"]),
+            retry_policy=retry,
+        check_specs=check_specs("final_video", FILM_CHECKS),
+        description="The unbranded master: clips joined without re-encoding, with the track; checked before it counts.",
+    )
+    def final_video(
+        context: dg.AssetExecutionContext,
+        orders: Orders,
+        scene_1: Clip,
+        scene_2: Clip,
+        scene_3: Clip,
+        scene_4: Clip,
+        scene_5: Clip,
+        scene_6: Clip,
+        scene_7: Clip,
+        audio_track: Track,
+        store: dg.ResourceParam[LocalStore],
+    ):
+        clips = (scene_1, scene_2, scene_3, scene_4, scene_5, scene_6, scene_7)
+        with told_to_dagster():
+            try:
+                film = settle_film(store, current_orders(store, orders), clips, audio_track)
+            except FailedVerification as failed:
+                report_failed(context, FILM_CHECKS, failed)
+                raise
+            record_film(store, film)
+            path = store.publish(film.media, keys.film(film.campaign))
+            return result(
+                film,
+                film.fingerprint,
+                _describe_film(store, film, path, media_url),
+                check_results(FILM_CHECKS, _findings(film, path)),
+            )
+
+    return final_video
+
+
+def _findings(film: Film, path: Path) -> tuple:  # type: ignore[type-arg]
+    from property_video.media.probe import probe
+
+    return judge_film(probe(path), film.measures, film.scenes)
+
+
+def _describe_film(
+    store: LocalStore, film: Film, path: Path, media_url: str
+) -> dict[str, dg.MetadataValue | str | int | float | bool]:
+    from property_video.media.pictures import frames_at, small_sheet
+
+    shown = [clip for clip in film.scenes if clip.take]
+    middles = [
+        frames_at(store.media_path(clip.take.media.key), [clip.take.frames // 4])[0] for clip in shown if clip.take
+    ]
+    return {
+        "play": dg.MetadataValue.url(f"{media_url}/films/{film.campaign}"),
+        "contact sheet": picture(small_sheet(middles, columns=4), "one frame of each scene"),
+        "seconds": film.duration_s,
+        "bytes": film.media.bytes,
+        "LUFS": round(film.measures.lufs, 2),
+        "true peak in dBTP": round(film.measures.true_peak_dbtp, 2),
+        "wall seconds": film.wall_s,
+        "CPU seconds": film.cpu_s,
+        "cost in USD": film.cost_usd,
+        "found": film.found,
+        "scenes": table(
+            {
+                "scene": clip.number,
+                "title": clip.title,
+                "first": clip.first,
+                "last": clip.last,
+                "provider": clip.take.provider if clip.take else "",
+                "left out": clip.left_out,
+            }
+            for clip in film.scenes
+        ),
+        "file": dg.MetadataValue.path(str(path)),
+    }

@@ -1,0 +1,127 @@
+"""The shot list, and the orders that follow from it.
+
+Not here: doing the work that is ordered (scenes.py, film.py).
+"""
+
+import dagster as dg
+
+from property_video.core.fingerprints import VERSIONS, fingerprint
+from property_video.core.orders import plan
+from property_video.core.pairing import ShotList, choose_pairs
+from property_video.core.photo import PhotoAnalysis, UploadedPhotos
+from property_video.core.verdicts import PAIR_CHECKS, judge_pairs, require
+from property_video.core.wishes import Wishes
+from property_video.defs.failures import told_to_dagster
+from property_video.defs.metadata import check_results, check_specs, picture, result, table
+from property_video.defs.partitions import campaigns
+from property_video.orders.place import place
+from property_video.store.local import LocalStore
+from property_video.storyboards import load_moves
+
+
+@dg.asset(
+    partitions_def=campaigns,
+    group_name="storyboard",
+    kinds={"python"},
+    owners=["team:media"],
+    code_version="1",
+    check_specs=check_specs("selected_pairs", PAIR_CHECKS),
+    description="The shot list: which first and last photo each scene shows, why, and how sure that is. "
+    "Pairs that a person chose stand.",
+)
+def selected_pairs(
+    photo_analysis: PhotoAnalysis,
+    uploaded_photos: UploadedPhotos,
+    brief: Wishes,
+    store: dg.ResourceParam[LocalStore],
+):
+    """Fill the storyboard's scenes with photos."""
+    wishes = brief.brief.photos
+    with told_to_dagster():
+        shot_list = choose_pairs(
+            brief.storyboard,
+            photo_analysis,
+            use=wishes.use,
+            never=wishes.never,
+            edits=brief.edits,
+            seed=brief.seed,
+        )
+        findings = judge_pairs(shot_list)
+        require("selected_pairs", findings)
+        metadata = {
+            "shot list": table(
+                {
+                    "scene": pair.number,
+                    "title": pair.title,
+                    "first": pair.first,
+                    "last": pair.last,
+                    "confidence": pair.confidence,
+                    "why": pair.left_out or " ".join(pair.reasons),
+                }
+                for pair in shot_list.pairs
+            ),
+            "pictures": picture(_strip(store, shot_list, uploaded_photos), "first and last photo of each scene"),
+            "scenes": len(shot_list.shown()),
+        }
+    return result(
+        shot_list, fingerprint("request", pairs=shot_list.pairs), metadata, check_results(PAIR_CHECKS, findings)
+    )
+
+
+def _strip(store: LocalStore, shot_list: ShotList, uploaded: UploadedPhotos) -> bytes:
+    from property_video.media.pictures import small_sheet
+
+    names = [name for pair in shot_list.shown() for name in (pair.first, pair.last or pair.first)]
+    return small_sheet([store.media_path(uploaded.photo(name).preview) for name in names], columns=4)
+
+
+@dg.asset(
+    partitions_def=campaigns,
+    group_name="storyboard",
+    kinds={"python"},
+    owners=["team:media"],
+    code_version=f"{VERSIONS['clip']}.{VERSIONS['track']}",
+    description="Who makes each scene and the track, at what price, and what exists already.",
+)
+def orders(
+    brief: Wishes,
+    selected_pairs: ShotList,
+    uploaded_photos: UploadedPhotos,
+    photo_analysis: PhotoAnalysis,
+    store: dg.ResourceParam[LocalStore],
+):
+    """Order everything the film needs."""
+    with told_to_dagster():
+        placed = place(store, plan(brief, selected_pairs, uploaded_photos, photo_analysis, load_moves()))
+    work = [order for order in placed.scenes if not order.left_out]
+    return result(
+        placed,
+        fingerprint("request", orders=[order.fingerprint for order in (*placed.scenes, placed.track)]),
+        {
+            "orders": table(
+                [
+                    *(
+                        {
+                            "piece": order.scene,
+                            "provider": order.provider,
+                            "state": "found" if order.found else "to be made",
+                            "move": order.shot.move.name if order.shot else "",
+                            "seconds": order.shot.frames / order.shot.film.fps if order.shot else 0.0,
+                            "cost in USD": order.cost_usd,
+                        }
+                        for order in work
+                    ),
+                    {
+                        "piece": "audio_track",
+                        "provider": placed.track.provider,
+                        "state": "found" if placed.track.found else "to be made",
+                        "move": placed.track.mood,
+                        "seconds": sum(p.frames for p in placed.track.passages) / placed.track.fps,
+                        "cost in USD": placed.track.cost_usd,
+                    },
+                ]
+            ),
+            "to be made": sum(not order.found for order in (*work, placed.track)),
+            "cost in USD": sum(order.cost_usd for order in work) + placed.track.cost_usd,
+        },
+    )

@@ -1,0 +1,203 @@
+"""What a campaign wants and what it has: its brief, its photos, what they show.
+
+Not here: choosing photos for scenes (pairs.py).
+"""
+
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+
+from property_video.core.brief import Brief
+from property_video.core.edits import Edit, checked_edit
+from property_video.core.errors import BadInput
+from property_video.core.fingerprints import VERSIONS, fingerprint
+from property_video.core.photo import UploadedPhotos
+from property_video.core.verdicts import PHOTO_CHECKS, judge_photos
+from property_video.core.wishes import Wishes, resolve, storyboard_wanted
+from property_video.defs.failures import told_to_dagster
+from property_video.defs.metadata import check_results, check_specs, picture, result, table
+from property_video.defs.partitions import campaigns
+from property_video.defs.resources import Progress, UploadsResource
+from property_video.intake.briefs import read_brief
+from property_video.intake.sources import find_source
+from property_video.store import keys
+from property_video.store.edits import add_edit, read_edits
+from property_video.store.local import LocalStore
+from property_video.storyboards import load_moves, load_storyboard, storyboard_names
+
+
+class CampaignLaunch(dg.Config):
+    """What a person may choose for the whole film when launching; kept as an edit."""
+
+    storyboard: str | None = None
+    seed: int | None = None
+    mood: str | None = None
+
+
+@dg.asset(
+    partitions_def=campaigns,
+    group_name="request",
+    kinds={"yaml"},
+    owners=["team:campaigns"],
+    code_version=str(VERSIONS["request"]),
+    description="What this campaign wants: its campaign.yaml and people's edits, validated, with all defaults. "
+    "Launch it with a storyboard, seed or mood to change the whole film; what is chosen stays.",
+)
+def brief(
+    context: dg.AssetExecutionContext,
+    config: CampaignLaunch,
+    store: dg.ResourceParam[LocalStore],
+    uploads: dg.ResourceParam[UploadsResource],
+):
+    """Read the brief, keep what the launch chose, resolve both."""
+    campaign = context.partition_key
+    with told_to_dagster():
+        chosen = {key: value for key, value in config.model_dump().items() if value is not None}
+        add_edit(store, campaign, checked_edit(Edit(values=chosen), load_moves(), storyboard_names()))
+        edits = read_edits(store, campaign)
+        written = _brief_of(store, find_source(store, Path(uploads.folder), campaign), campaign)
+        wishes = resolve(
+            campaign, written, edits, load_storyboard(storyboard_wanted(written, edits)), load_moves()
+        )
+    facts = written.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    return result(
+        wishes,
+        fingerprint("request", wishes=wishes),
+        {
+            "client": written.client or "-",
+            "storyboard": wishes.storyboard.title,
+            "scenes": table(
+                {"scene": number, "title": scene.title, "wants": scene.wants, "move": scene.move, "seconds": scene.seconds}
+                for number, scene in wishes.storyboard.numbered()
+            ),
+            "mood": wishes.mood,
+            "seed": wishes.seed,
+            "brief": dg.MetadataValue.json(facts),
+            "edits": dg.MetadataValue.json(edits.model_dump(mode="json", exclude_none=True)),
+        },
+    )
+
+
+def _brief_of(store: LocalStore, folder: Path, campaign: str) -> Brief:
+    """The brief in the folder; the one last read when the folder is gone."""
+    from property_video.media.upload_files import list_upload
+
+    if folder.is_dir():
+        return read_brief(list_upload(folder).brief)
+    last = store.read(keys.record("brief", campaign), Wishes)
+    return last.brief if last else Brief()
+
+
+@dg.asset(
+    partitions_def=campaigns,
+    group_name="request",
+    kinds={"jpeg"},
+    owners=["team:campaigns"],
+    code_version=str(VERSIONS["reading"]),
+    check_specs=check_specs("uploaded_photos", PHOTO_CHECKS),
+    description="Every photo of the campaign, taken into the store: what it is, whether it can be used, and if not, "
+    "why and what to do. One broken photo never stops a listing.",
+)
+def uploaded_photos(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[LocalStore],
+    uploads: dg.ResourceParam[UploadsResource],
+    progress: dg.ResourceParam[Progress],
+):
+    """Take the photos in, or keep those taken in before when their folder is gone."""
+    with told_to_dagster():
+        uploaded = _photos_of(
+            store, find_source(store, Path(uploads.folder), context.partition_key), context, progress
+        )
+        findings = judge_photos(uploaded)
+        metadata = {
+            "contact sheet": picture(_sheet(store, uploaded), "all usable photos"),
+            "usable": len(uploaded.photos),
+            "rejected": len(uploaded.rejected),
+            "found": uploaded.found,
+            "verdicts": table(
+                [
+                    *(
+                        {
+                            "file": photo.name,
+                            "verdict": "usable",
+                            "size": f"{photo.reading.width}x{photo.reading.height} {photo.reading.format}",
+                            "remark": " ".join(photo.reading.warnings),
+                        }
+                        for photo in uploaded.photos
+                    ),
+                    *(
+                        {"file": each.file, "verdict": "rejected", "size": "", "remark": f"{each.reason} {each.remedy}"}
+                        for each in uploaded.rejected
+                    ),
+                ]
+            ),
+            "source": dg.MetadataValue.path(uploaded.source),
+        }
+    version = fingerprint("reading", photos=[[photo.name, photo.working] for photo in uploaded.photos])
+    return result(uploaded, version, metadata, check_results(PHOTO_CHECKS, findings))
+
+
+def _photos_of(
+    store: LocalStore, folder: Path, context: dg.AssetExecutionContext, progress: Progress
+) -> UploadedPhotos:
+    from property_video.intake.photos import take_in
+
+    if not folder.exists():
+        last = store.read(keys.record("uploaded_photos", context.partition_key), UploadedPhotos)
+        if last is None:
+            raise BadInput(f"{folder} does not exist.", "Name the folder that holds the photos.")
+        context.log.warning(f"{folder} is gone; working with the {len(last.photos)} photos taken in before.")
+        return last
+    return take_in(store, folder, partial(progress, "uploaded_photos"))
+
+
+def _sheet(store: LocalStore, uploaded: UploadedPhotos) -> bytes:
+    from property_video.media.pictures import small_sheet
+
+    return small_sheet([store.media_path(photo.preview) for photo in uploaded.photos])
+
+
+@dg.asset(
+    partitions_def=campaigns,
+    group_name="request",
+    kinds={"opencv"},
+    owners=["team:media"],
+    code_version=str(VERSIONS["look"]),
+    description="What each photo shows and how good it is: room, sharpness, exposure, duplicates.",
+)
+def photo_analysis(
+    uploaded_photos: UploadedPhotos,
+    brief: Wishes,
+    store: dg.ResourceParam[LocalStore],
+    progress: dg.ResourceParam[Progress],
+):
+    """Measure and judge every usable photo."""
+    from property_video.intake.photos import analyse
+
+    with told_to_dagster():
+        analysis = analyse(store, uploaded_photos, brief.brief.photos.rooms, partial(progress, "photo_analysis"))
+    return result(
+        analysis,
+        fingerprint("look", verdicts=analysis.verdicts),
+        {
+            "photos": table(
+                {
+                    "file": verdict.name,
+                    "room": verdict.room,
+                    "confidence": verdict.room_confidence,
+                    "who says so": verdict.room_source,
+                    "sharpness": round(verdict.look.sharpness, 3),
+                    "flaws": " and ".join(verdict.flaws),
+                    "duplicate of": verdict.duplicate_of,
+                    "visit": verdict.visit,
+                }
+                for verdict in analysis.verdicts
+            ),
+            "found": analysis.found,
+            "rooms known": sum(verdict.room != "other" for verdict in analysis.verdicts),
+        },
+    )
+
+

@@ -1,0 +1,121 @@
+"""Seven scenes, one factory: seven assets, so that each has its own status, checks, retries and re-rolls.
+
+Not here: making clips (providers), keeping them (orders/settle.py).
+"""
+
+from functools import partial
+
+import dagster as dg
+
+from property_video.core.edits import Edit, checked_edit
+from property_video.core.fingerprints import VERSIONS
+from property_video.core.orders import Orders, SceneOrder, replan
+from property_video.core.outputs import Clip
+from property_video.core.storyboard import SCENE_KEYS
+from property_video.core.verdicts import CLIP_CHECKS, FailedVerification, Finding, judge_clip
+from property_video.defs.failures import PATIENTLY, told_to_dagster
+from property_video.defs.metadata import check_results, check_specs, picture, report_failed, result, table
+from property_video.defs.partitions import campaigns
+from property_video.defs.resources import Progress
+from property_video.orders.settle import settle_scene
+from property_video.providers.base import ClipProvider
+from property_video.store.edits import add_edit, read_edits
+from property_video.store.local import LocalStore
+from property_video.storyboards import load_moves, storyboard_names
+
+
+class SceneLaunch(dg.Config):
+    """What a person may choose for one scene when launching it; kept as an edit."""
+
+    first: str | None = None
+    last: str | None = None
+    move: str | None = None
+    seed: int | None = None
+
+
+def current_orders(store: LocalStore, orders: Orders) -> Orders:
+    """The orders after every edit that stands now: a scene made alone orders for itself."""
+    return replan(orders, read_edits(store, orders.wishes.campaign), load_moves())
+
+
+def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
+    """The asset of one scene of the storyboard."""
+
+    @dg.asset(
+        name=key,
+        partitions_def=campaigns,
+        group_name="scenes",
+        kinds={"video"},
+        owners=["team:media"],
+        code_version=str(VERSIONS["clip"]),
+            op_tags={"dagster/priority": "1"},
+        retry_policy=retry,
+        check_specs=check_specs(key, CLIP_CHECKS),
+        description=f"The clip of {key.replace('_', ' ')}: a camera move from its first photo to its last, or the "
+        "reason why the scene is left out. Launch it with other photos, another move or seed to re-roll it; what is "
+        "chosen stays.",
+    )
+    def scene(
+        context: dg.AssetExecutionContext,
+        config: SceneLaunch,
+        orders: Orders,
+        store: dg.ResourceParam[LocalStore],
+        clips: dg.ResourceParam[ClipProvider],
+        progress: dg.ResourceParam[Progress],
+    ):
+        campaign = context.partition_key
+        with told_to_dagster():
+            chosen = {name: value for name, value in config.model_dump().items() if value is not None}
+            add_edit(store, campaign, checked_edit(Edit(scene=key, values=chosen), load_moves(), storyboard_names()))
+            order = current_orders(store, orders).scene(key)
+            try:
+                clip = settle_scene(store, campaign, order, clips, partial(progress, key))
+            except FailedVerification as failed:
+                report_failed(context, CLIP_CHECKS, failed)
+                raise
+            return result(
+                clip,
+                clip.take.fingerprint if clip.take else "left-out",
+                describe(store, clip),
+                check_results(CLIP_CHECKS, _findings(store, clip, order)),
+            )
+
+    return scene
+
+
+def build_scenes(retry: dg.RetryPolicy = PATIENTLY) -> list[dg.AssetsDefinition]:
+    """The assets of all scenes that a storyboard can have."""
+    return [build_scene(key, retry) for key in SCENE_KEYS]
+
+
+def _findings(store: LocalStore, clip: Clip, order: SceneOrder) -> tuple[Finding, ...]:
+    from property_video.media.probe import probe
+
+    if clip.take is None or order.shot is None:
+        return ()
+    return judge_clip(probe(store.media_path(clip.take.media.key)), clip.take.measures, order.shot)
+
+
+def describe(store: LocalStore, clip: Clip) -> dict[str, dg.MetadataValue | str | int | float | bool]:
+    """What the UI shows of a clip: its pictures, its photos, what making it took."""
+    from property_video.media.pictures import frames_at, strip
+
+    if clip.take is None:
+        return {"left out": clip.left_out}
+    path = store.media_path(clip.take.media.key)
+    middle, last = clip.take.frames // 2, clip.take.frames - 1
+    return {
+        "first, middle, last frame": picture(strip(frames_at(path, [0, middle, last]), 720), clip.title),
+        "photos": f"{clip.first} → {clip.last}" if clip.last else clip.first,
+        "move": clip.move,
+        "why": " ".join(clip.reasons),
+        "provider": clip.take.provider,
+        "found": clip.found,
+        "frames": clip.take.frames,
+        "bytes": clip.take.media.bytes,
+        "wall seconds": clip.take.wall_s,
+        "CPU seconds": clip.take.cpu_s,
+        "cost in USD": clip.cost_usd,
+        "clip": dg.MetadataValue.path(str(path)),
+        "measures": table([clip.take.measures.model_dump()]),
+    }

@@ -1,0 +1,76 @@
+"""What assets are handed: plain objects, made from forms that the UI shows.
+
+Not here: the objects themselves.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import dagster as dg
+
+from property_video.engine.processes import PID_TAG, STARTED_TAG, start_of
+from property_video.store.leases import campaign_lease
+from property_video.store.local import LocalStore
+
+
+class Progress(Protocol):
+    """Told how far a step is. The command line draws bars with it."""
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """`done` of `total` units (frames, photos) of a step are done."""
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """Progress nobody looks at: in the UI, events tell it."""
+
+
+class LocalStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The store in a local folder."""
+
+    root: str
+
+    def create_resource(self, context: dg.InitResourceContext) -> LocalStore:
+        """The plain store that assets work with."""
+        return LocalStore(Path(self.root))
+
+
+class UploadsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The folder in which campaigns' folders are dropped."""
+
+    folder: str
+    settle_s: float
+
+    def create_resource(self, context: dg.InitResourceContext) -> "UploadsResource":
+        """Itself: it has no more to it than its form."""
+        return self
+
+
+def campaign_hold(wait_s: float) -> dg.ResourceDefinition:
+    """A resource that holds the run's campaign from its first to its last step.
+
+    It signs the run with its process, so that a run whose process is gone can be told from one that works.
+    """
+
+    @dg.resource(
+        required_resource_keys={"store"}, description="Holds the campaign for this run: one run per campaign at a time."
+    )
+    def hold(context: dg.InitResourceContext) -> Iterator[None]:
+        run = context.run
+        campaign = run.tags.get("dagster/partition") if run else None
+        if run is None or campaign is None or context.instance is None:
+            yield None
+            return
+        import os
+
+        context.instance.add_run_tags(run.run_id, {PID_TAG: str(os.getpid()), STARTED_TAG: start_of(os.getpid())})
+        log = context.log
+
+        def tell(holder: str) -> None:
+            if log is not None:
+                log.info(f"{campaign} is being made by {holder}; waiting for it.")
+
+        with campaign_lease(context.resources.store, campaign, run.run_id, wait_s=wait_s, on_wait=tell):
+            yield None
+
+    return hold

@@ -1,0 +1,51 @@
+"""What all campaigns' films say together.
+
+Not here: recording them (tables.py).
+"""
+
+from typing import TYPE_CHECKING
+
+from property_video.store import keys
+from property_video.store.local import LocalStore
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILMS_SQL = """
+    SELECT campaign, client, title, storyboard, scenes, left_out, round(seconds, 1) AS seconds,
+           round(bytes / 1e6, 1) AS megabytes, round(lufs, 1) AS lufs,
+           round(wall_seconds, 1) AS wall_seconds, round(cpu_seconds, 1) AS cpu_seconds, cost_usd
+    FROM read_parquet($films)
+    ORDER BY client, campaign
+"""
+
+CLIENTS_SQL = """
+    SELECT CASE client WHEN '' THEN '(no client)' ELSE client END AS client, count(*) AS films,
+           round(sum(seconds), 1) AS seconds, round(sum(bytes) / 1e6, 1) AS megabytes,
+           round(sum(wall_seconds), 1) AS wall_seconds, round(sum(cpu_seconds), 1) AS cpu_seconds,
+           round(sum(cost_usd), 2) AS cost_usd
+    FROM read_parquet($films)
+    GROUP BY ALL
+    ORDER BY client
+"""
+
+
+def films_frame(store: LocalStore) -> "pd.DataFrame":
+    """One row per campaign's last film, by client and campaign; empty when there is none."""
+    return _query(store, FILMS_SQL)
+
+
+def clients_frame(store: LocalStore) -> "pd.DataFrame":
+    """One row per client: films, seconds, sizes, time and money."""
+    return _query(store, CLIENTS_SQL)
+
+
+def _query(store: LocalStore, sql: str) -> "pd.DataFrame":
+    import duckdb
+    import pandas as pd
+
+    files = [str(store.path(key)) for key in store.keys(keys.tables("films")) if key.endswith(".parquet")]
+    if not files:
+        return pd.DataFrame()
+    with duckdb.connect() as db:
+        return db.execute(sql, {"films": files}).df()

@@ -1,0 +1,39 @@
+"""The edits of a campaign: an append-only row of events, one file each.
+
+Not here: what edits mean and how they fold (core/edits.py).
+"""
+
+from property_video.core.edits import Edit, Edits, fold, news
+from property_video.core.errors import StoreError
+from property_video.store import keys
+from property_video.store.local import LocalStore
+
+
+def read_edits(store: LocalStore, campaign: str) -> Edits:
+    """What stands for a campaign."""
+    return fold(_events(store, campaign))
+
+
+def add_edit(store: LocalStore, campaign: str, edit: Edit) -> bool:
+    """Keep an edit; return False when it changes nothing that stands.
+
+    Two writers at once both get their say: a number that is taken means another try with the next one.
+    """
+    while True:
+        events = _events(store, campaign)
+        values = news(fold(events), edit.values, edit.scene) if not edit.reset else dict(edit.values)
+        if not values and not edit.reset:
+            return False
+        event = edit.model_copy(update={"values": values})
+        if store.create(keys.edit(campaign, len(events) + 1), event):
+            return True
+
+
+def _events(store: LocalStore, campaign: str) -> list[Edit]:
+    events = []
+    for key in store.keys(keys.edits(campaign)):
+        event = store.read(key, Edit)
+        if event is None:  # leaving one out would silently undo what a person did
+            raise StoreError(f"{key} is not an edit.", "Restore it from a backup, or remove it to drop that edit.")
+        events.append(event)
+    return events

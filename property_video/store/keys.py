@@ -1,0 +1,79 @@
+"""Every key of the store is built here and nowhere else.
+
+A key is a relative path with forward slashes. Names that come from people never enter one unchecked: campaigns are
+slugs, media and photos are hashes.
+"""
+
+from property_video.core.campaign import checked_slug
+
+
+def media(sha256: str, suffix: str) -> str:
+    """A media file by the SHA-256 of its bytes; `suffix` is its extension with the dot."""
+    return f"media/{sha256[:2]}/{sha256}{suffix}"
+
+
+def record(asset: str, campaign: str) -> str:
+    """The record that an asset last materialized for a campaign."""
+    return f"records/{asset}/{checked_slug(campaign)}.json"
+
+
+def take(campaign: str, asset: str, fingerprint: str) -> str:
+    """What was made for a fingerprint: a clip, a track or a film. All are kept until pruned."""
+    return f"{takes(campaign, asset)}/{fingerprint}.json"
+
+
+def takes(campaign: str, asset: str) -> str:
+    """The folder of all takes of an asset."""
+    return f"takes/{checked_slug(campaign)}/{asset}"
+
+
+def reading(sha256: str, version: int) -> str:
+    """The reading of a photo, by the photo's bytes."""
+    return f"readings/v{version}/{sha256[:2]}/{sha256}.json"
+
+
+def look(sha256: str, version: int) -> str:
+    """The look of a photo, by the photo's bytes."""
+    return f"looks/v{version}/{sha256[:2]}/{sha256}.json"
+
+
+def edit(campaign: str, number: int) -> str:
+    """One edit of a campaign; numbers run from 1."""
+    return f"{edits(campaign)}/{number:06d}.json"
+
+
+def edits(campaign: str) -> str:
+    """The folder of a campaign's edits."""
+    return f"edits/{checked_slug(campaign)}"
+
+
+def source(campaign: str) -> str:
+    """Where a campaign's photos were last taken from."""
+    return f"sources/{checked_slug(campaign)}.json"
+
+
+def film(campaign: str) -> str:
+    """A campaign's last film under its own name, for people and the media server: a link to the media file."""
+    return f"films/{checked_slug(campaign)}.mp4"
+
+
+def table(name: str, campaign: str) -> str:
+    """One campaign's rows of a recorded table: many runs write at once, each its own file."""
+    return f"tables/{name}/{checked_slug(campaign)}.parquet"
+
+
+def tables(name: str) -> str:
+    """The folder of a recorded table."""
+    return f"tables/{name}"
+
+
+def lease(campaign: str) -> str:
+    """The lock that one run at a time holds on a campaign."""
+    return f"leases/{checked_slug(campaign)}.lock"
+
+
+STORE_LOCK = "leases/.store.lock"
+"""Shared by every run, held alone by pruning."""
+
+SCRATCH = "scratch"
+"""Unfinished work, on the same file system as finished work so that it can be renamed into place."""

@@ -1,0 +1,246 @@
+"""The store as a local folder.
+
+Everything appears under its final name whole or not at all: it is written under a temporary name, synced and renamed.
+
+Not here: keys (keys.py), who holds a campaign (leases.py), what records mean (core).
+"""
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from property_video.core.errors import MissingMedia, StoreError, StoreFull
+from property_video.core.outputs import MediaRef
+from property_video.files import written_whole
+from property_video.store import keys
+
+R = TypeVar("R", bound=BaseModel)
+
+CHUNK = 1 << 20
+"""Bytes read at a time: files move as streams, so memory does not grow with a photo or a film."""
+
+
+class LocalStore:
+    """Records and media under one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, key: str) -> Path:
+        """Where a key's file is, whether or not it exists."""
+        return self.root / key
+
+    # --- media
+
+    def adopt(self, file: Path) -> MediaRef:
+        """Move a finished file from scratch into the store, under the hash of its bytes.
+
+        Raises:
+            StoreFull: no space is left.
+            StoreError: the store cannot be written.
+        """
+        with self._translated(file):
+            key = keys.media(sha256_of(file), file.suffix)
+            size = file.stat().st_size
+            target = self.path(key)
+            if target.is_file() and target.stat().st_size == size:
+                file.unlink()
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _sync(file)
+                file.replace(target)
+            return MediaRef(key=key, bytes=size)
+
+    def media_path(self, key: str) -> Path:
+        """The file of a media key.
+
+        Raises:
+            MissingMedia: it is not in the store.
+        """
+        path = self.path(key)
+        if not path.is_file():
+            raise MissingMedia(f"The store has no {key}.", "Materialize the asset that makes it again.")
+        return path
+
+    def holds(self, ref: MediaRef) -> bool:
+        """Whether the store has this file, in its full size."""
+        try:
+            return self.path(ref.key).stat().st_size == ref.bytes
+        except FileNotFoundError:
+            return False
+
+    @contextmanager
+    def scratch(self, what: str) -> Iterator[Path]:
+        """A folder for unfinished work that goes away at the end; `what` is part of its name.
+
+        Raises:
+            StoreFull: no space is left.
+            StoreError: the store cannot be written.
+        """
+        with self._translated(self.root / keys.SCRATCH):
+            base = self.path(keys.SCRATCH)
+            base.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{what}-", dir=base))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep_scratch(self, is_alive: Callable[[int], bool]) -> int:
+        """Remove the scratch folders of processes that are gone; return how many there were."""
+        swept = 0
+        for folder in self._children(keys.SCRATCH):
+            owner = folder.name.split("-", 1)[0]
+            if owner.isdigit() and not is_alive(int(owner)):
+                shutil.rmtree(folder, ignore_errors=True)
+                swept += 1
+        return swept
+
+    # --- records
+
+    def write(self, key: str, record: BaseModel) -> None:
+        """Write a record, replacing an older one whole.
+
+        Raises:
+            StoreFull: no space is left.
+            StoreError: the store cannot be written.
+        """
+        target = self.path(key)
+        with self._translated(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with written_whole(target) as partial:
+                partial.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+                _sync(partial)
+
+    def read(self, key: str, kind: type[R]) -> R | None:
+        """Read a record; None when there is none, or when an older version of the product wrote it otherwise.
+
+        Raises:
+            StoreError: it is there and cannot be read.
+        """
+        path = self.path(key)
+        with self._translated(path):
+            try:
+                text = path.read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return None
+        try:
+            return kind.model_validate_json(text)
+        except ValidationError:
+            return None
+
+    def create(self, key: str, record: BaseModel) -> bool:
+        """Write a record unless the key exists; return whether this call wrote it.
+
+        A temporary file linked to its name: exclusive and whole, where `open(..., "x")` shows readers a torn file.
+        """
+        target = self.path(key)
+        with self._translated(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)
+            partial = Path(name)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(record.model_dump_json(indent=1) + "\n")
+                os.link(partial, target)
+                return True
+            except FileExistsError:
+                return False
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def publish(self, ref: MediaRef, key: str) -> Path:
+        """Let a media file be found under a name as well: a hard link, or a copy where links do not work.
+
+        Raises:
+            MissingMedia: the file is not in the store.
+            StoreFull, StoreError: the store cannot be written.
+        """
+        source, target = self.media_path(ref.key), self.path(key)
+        with self._translated(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists() and target.samefile(source):
+                return target
+            with written_whole(target) as partial:
+                try:
+                    partial.hardlink_to(source)
+                except OSError:
+                    shutil.copyfile(source, partial)
+        return target
+
+    def place(self, file: Path, key: str) -> None:
+        """Move a finished file from scratch to a key, replacing an older one whole.
+
+        Raises:
+            StoreFull: no space is left.
+            StoreError: the store cannot be written.
+        """
+        target = self.path(key)
+        with self._translated(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync(file)
+            file.replace(target)
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys directly under a folder, sorted; temporary names left out. Empty when the folder does not exist.
+
+        Raises:
+            StoreError: the folder is there and cannot be read.
+        """
+        return [f"{prefix}/{entry.name}" for entry in self._children(prefix) if not entry.name.startswith(".")]
+
+    def remove(self, key: str) -> int:
+        """Remove a file; return the bytes that were freed."""
+        path = self.path(key)
+        with self._translated(path):
+            try:
+                size = path.stat().st_size
+                path.unlink()
+            except FileNotFoundError:
+                return 0
+            return size
+
+    def _children(self, prefix: str) -> list[Path]:
+        folder = self.path(prefix)
+        with self._translated(folder):
+            try:
+                return sorted(folder.iterdir())
+            except FileNotFoundError:
+                return []
+
+    @contextmanager
+    def _translated(self, what: Path) -> Iterator[None]:
+        """Let no bare OSError out of the store."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StoreFull(
+                    f"No space is left for {what}.", "Free some space or run `property-video prune`, then run again."
+                ) from error
+            raise StoreError(
+                f"{what}: {error.strerror or error}.", "Check the store's folder and its rights."
+            ) from error
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 hexadecimal digits, read in a stream."""
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync(file: Path) -> None:
+    """Have the bytes on the disk before the name: a rename may otherwise outlive a power cut that its bytes do not."""
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())

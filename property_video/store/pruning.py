@@ -1,0 +1,83 @@
+"""Removing what is no longer wanted: old films, and media that no record names.
+
+Takes of scenes and tracks stay: an edit can bring them back at no cost.
+
+Not here: deciding when.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from property_video.core.outputs import Film
+from property_video.core.photo import UploadedPhotos
+from property_video.core.records import Record
+from property_video.store import keys
+from property_video.store.leases import whole_store
+from property_video.store.local import LocalStore
+
+MEDIA_KEY: Final = re.compile(r"media/[0-9a-f]{2}/[0-9a-f]{64}\.[a-z0-9]+")
+"""How a record names media. Found as text, so that a record of any kind or age keeps what it names."""
+
+
+class Pruned(Record):
+    """What pruning did."""
+
+    films: int = 0
+    media: int = 0
+    bytes: int = 0
+
+
+def prune(store: LocalStore, keep: int) -> Pruned:
+    """Keep the last `keep` films of every campaign (one at least), and all media that a record still names.
+
+    Raises:
+        CampaignBusy: a film is being made.
+        StoreError: the store cannot be read or written.
+    """
+    with whole_store(store):
+        films = sum(_prune_films(store, Path(folder).name, max(keep, 1)) for folder in store.keys("takes"))
+        _prune_readings(store)
+        wanted = set(_named_media(store))
+        media, freed = 0, 0
+        for folder in store.keys("media"):
+            for key in store.keys(folder):
+                if key not in wanted:
+                    freed += store.remove(key)
+                    media += 1
+    return Pruned(films=films, media=media, bytes=freed)
+
+
+def _prune_films(store: LocalStore, campaign: str, keep: int) -> int:
+    """Remove the records of a campaign's older films; the one that its asset shows is never among them."""
+    newest = sorted(
+        store.keys(keys.takes(campaign, "final_video")), key=lambda key: store.path(key).stat().st_mtime, reverse=True
+    )
+    last = store.read(keys.record("final_video", campaign), Film)
+    if last is not None:
+        shown = keys.take(campaign, "final_video", last.fingerprint)
+        newest.sort(key=lambda key: key != shown)
+    for key in newest[keep:]:
+        store.remove(key)
+    return len(newest[keep:])
+
+
+def _prune_readings(store: LocalStore) -> None:
+    """Remove readings of photos that no campaign has any more, so that their pictures can go."""
+    wanted = set()
+    for key in store.keys("records/uploaded_photos"):
+        uploaded = store.read(key, UploadedPhotos)
+        wanted |= {photo.reading.sha256 for photo in uploaded.photos} if uploaded else set()
+    for kind in ("readings", "looks"):
+        for version in store.keys(kind):
+            for folder in store.keys(version):
+                for key in store.keys(folder):
+                    if Path(key).stem not in wanted:
+                        store.remove(key)
+
+
+def _named_media(store: LocalStore) -> Iterator[str]:
+    for part in ("records", "takes", "readings"):
+        for path in sorted(store.path(part).rglob("*.json")):
+            yield from MEDIA_KEY.findall(path.read_text(encoding="utf-8"))

@@ -1,0 +1,189 @@
+import itertools
+
+import pytest
+
+from property_video.core.edits import Edits, SceneEdit
+from property_video.core.errors import BadBrief
+from property_video.core.pairing import Pair, ShotList, choose_pairs
+from property_video.core.photo import Look, PhotoAnalysis, Room, Verdict
+from property_video.storyboards import load_storyboard, storyboard_names
+
+LOOK = Look(sharpness=0.5, p50=120, p95=220, blown=0.0, dhash="0" * 64)
+BOARD = load_storyboard("luxury_property")
+
+
+def photo(name: str, room: Room = "other", *, visit: int = 0, quality: float = 0.8, **more) -> Verdict:
+    known = room != "other"
+    return Verdict(
+        name=name,
+        room=room,
+        room_confidence=0.9 if known else 0.0,
+        room_source="file name" if known else "unknown",
+        visit=visit,
+        look=LOOK,
+        quality=quality,
+        **more,
+    )
+
+
+def shots(*photos: Verdict, **wishes) -> dict[int, Pair]:
+    chosen = choose_pairs(BOARD, PhotoAnalysis(verdicts=photos), **wishes)
+    return {pair.number: pair for pair in chosen.pairs}
+
+
+FULL = [
+    photo("exterior-1.jpg", "exterior"),
+    photo("exterior-2.jpg", "exterior"),
+    photo("pool-1.jpg", "pool"),
+    photo("pool-2.jpg", "pool"),
+    photo("bedroom-1.jpg", "bedroom"),
+    photo("bedroom-2.jpg", "bedroom"),
+    photo("bathroom-1.jpg", "bathroom"),
+    photo("bathroom-2.jpg", "bathroom"),
+    photo("tub-1.jpg", "tub"),
+    photo("tub-2.jpg", "tub"),
+    photo("living-1.jpg", "living_room"),
+    photo("living-2.jpg", "living_room"),
+    photo("dining-1.jpg", "dining"),
+    photo("dining-2.jpg", "dining"),
+]
+
+
+def test_a_full_listing_fills_every_scene_with_two_photos_of_its_room():
+    found = shots(*FULL)
+    assert {n: (p.first.split("-")[0], p.last.split("-")[0]) for n, p in found.items()} == {
+        1: ("pool", "pool"),
+        2: ("bedroom", "bedroom"),
+        3: ("bathroom", "bathroom"),
+        4: ("tub", "tub"),
+        5: ("living", "living"),
+        6: ("dining", "dining"),
+        7: ("exterior", "exterior"),
+    }
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("count", range(1, 15))
+def test_no_photo_is_ever_used_twice(count, seed):
+    used = [name for pair in shots(*FULL[:count], seed=seed).values() for name in (pair.first, pair.last) if name]
+    assert len(used) == len(set(used))
+    assert used
+
+
+def test_every_scene_gets_a_first_photo_before_any_gets_a_second_one():
+    found = shots(photo("a.jpg", "exterior"), photo("b.jpg", "exterior"))
+    assert (found[1].first, found[7].first) == ("a.jpg", "b.jpg") or (found[1].first, found[7].first) == (
+        "b.jpg",
+        "a.jpg",
+    )
+    assert found[1].last == found[7].last == ""
+
+
+def test_a_scene_that_nobody_can_fill_is_left_out_and_says_what_it_wanted():
+    found = shots(photo("kitchen.jpg", "kitchen"))
+    assert found[6].first == "kitchen.jpg"
+    assert "bedroom" in found[2].left_out
+
+
+def test_one_photo_makes_a_film_of_one_scene_whatever_it_shows():
+    for room in ("floor_plan", "other", "bedroom"):
+        shown = [pair for pair in shots(photo("only.jpg", room)).values() if not pair.left_out]
+        assert [pair.first for pair in shown] == ["only.jpg"]
+
+
+def test_even_a_blurred_photo_makes_a_film_when_it_is_all_there_is():
+    shown = [pair for pair in shots(photo("only.jpg", blurred=True)).values() if not pair.left_out]
+    assert [pair.first for pair in shown] == ["only.jpg"]
+
+
+@pytest.mark.parametrize("flaw", ["blurred", "dark", "small"])
+def test_a_flawed_photo_is_used_only_when_nothing_else_shows_the_room(flaw):
+    bad = photo("bad.jpg", "bedroom", quality=1.0, **{flaw: True})
+    assert shots(bad, photo("good.jpg", "bedroom", quality=0.1))[2].first == "good.jpg"
+    assert "bad.jpg" not in str(shots(bad, photo("good.jpg", "bedroom", quality=0.1)))
+    alone = shots(bad, photo("kitchen.jpg", "kitchen"))[2]
+    assert alone.first == "bad.jpg"
+    assert flaw in " ".join(alone.reasons)
+
+
+def test_a_near_duplicate_is_never_used():
+    found = shots(photo("a.jpg", "bedroom"), photo("b.jpg", "bedroom", duplicate_of="a.jpg"))
+    assert (found[2].first, found[2].last) == ("a.jpg", "")
+
+
+def test_photos_of_unknown_room_fill_the_scenes_visit_by_visit():
+    visits = {1: "ab", 2: "cde", 3: "fg", 4: "hi", 5: "jk", 6: "lm", 7: "no"}
+    photos = [photo(f"{name}.jpg", visit=number) for number, names in visits.items() for name in names]
+    found = shots(*photos)
+    assert {n: p.first[0] in visits[n] and p.last[0] in visits[n] for n, p in found.items()} == dict.fromkeys(
+        range(1, 8), True
+    )
+    assert all(pair.confidence < 0.5 for pair in found.values())
+
+
+def test_photos_of_two_visits_are_never_joined():
+    photos = [photo(f"{i:02}.jpg", visit=i // 3 + 1) for i in range(21)]
+    visit_of = {each.name: each.visit for each in photos}
+    for pair in shots(*photos).values():
+        assert not pair.last or visit_of[pair.first] == visit_of[pair.last]
+
+
+def test_what_a_person_chose_stands_and_is_taken_from_nobody_else():
+    edits = Edits(scenes={"scene_2": SceneEdit(first="tub-1.jpg", last="living-1.jpg")})
+    found = shots(*FULL, edits=edits)
+    assert (found[2].first, found[2].last, found[2].confidence) == ("tub-1.jpg", "living-1.jpg", 1.0)
+    others = [name for n, pair in found.items() if n != 2 for name in (pair.first, pair.last)]
+    assert not {"tub-1.jpg", "living-1.jpg"} & set(others)
+
+
+def test_a_person_may_choose_one_half_of_a_pair():
+    found = shots(*FULL, edits=Edits(scenes={"scene_2": SceneEdit(last="tub-1.jpg")}))
+    assert found[2].last == "tub-1.jpg"
+    assert found[2].first.startswith("bedroom")
+
+
+def test_a_person_cannot_choose_one_photo_as_both():
+    edits = Edits(scenes={"scene_2": SceneEdit(first="tub-1.jpg", last="tub-1")})
+    with pytest.raises(BadBrief, match="both first and last"):
+        shots(*FULL, edits=edits)
+
+
+def test_a_name_that_does_not_exist_names_the_nearest_one():
+    with pytest.raises(BadBrief, match=r"Did you mean 'tub-1\.jpg'"):
+        shots(*FULL, never=["tubb-1.jpg"])
+
+
+def test_photos_the_brief_bans_are_never_used_and_those_it_wants_come_first():
+    found = shots(*FULL, never=["pool-1.jpg"], use=["bedroom-2"])
+    used = [name for pair in found.values() for name in (pair.first, pair.last)]
+    assert "pool-1.jpg" not in used
+    assert "bedroom-2.jpg" in used
+    three = [photo(f"bedroom-{i}.jpg", "bedroom", quality=1 - i / 10) for i in range(3)]
+    chosen = shots(*three, use=["bedroom-2"])[2]
+    assert "bedroom-2.jpg" in (chosen.first, chosen.last)
+
+
+def test_the_outro_prefers_dusk_and_the_hook_daylight():
+    day, dusk = photo("day.jpg", "exterior"), photo("dusk.jpg", "exterior", evening=True)
+    for photos in itertools.permutations([day, dusk]):
+        found = shots(*photos)
+        assert (found[1].first, found[7].first) == ("day.jpg", "dusk.jpg")
+
+
+def test_the_same_inputs_give_the_same_shot_list_and_the_seed_decides_between_equals():
+    equals = [photo(f"bed-{i}.jpg", "bedroom") for i in range(8)]
+    assert shots(*equals, seed=3) == shots(*equals, seed=3)
+    assert len({shots(*equals, seed=seed)[2].first for seed in range(12)}) > 1
+
+
+def test_a_worse_photo_more_changes_no_pair():
+    more = [*FULL, photo("bedroom-3.jpg", "bedroom", quality=0.1)]
+    assert shots(*more) == shots(*FULL)
+
+
+@pytest.mark.parametrize("name", storyboard_names())
+def test_every_storyboard_is_filled_by_a_full_listing(name):
+    extra = [photo("spa.jpg", "amenity"), photo("view.jpg", "view"), photo("garden.jpg", "garden")]
+    filled = choose_pairs(load_storyboard(name), PhotoAnalysis(verdicts=(*FULL, *extra)))
+    assert isinstance(filled, ShotList)
+    assert len(filled.shown()) == 7
