@@ -77,8 +77,12 @@ def _plain(error: Exception) -> str:
 @told
 def make(
     photos_dir: Annotated[Path, typer.Argument(help="Folder with the listing's photos; it is only read.")],
-    campaign: Annotated[str | None, typer.Option(help="The campaign's name; else it follows from the folder's.")] = None,
-    storyboard: Annotated[str | None, typer.Option(help="luxury_property or luxury_lodging; stays until edited.")] = None,
+    campaign: Annotated[
+        str | None, typer.Option(help="The campaign's name; else it follows from the folder's.")
+    ] = None,
+    storyboard: Annotated[
+        str | None, typer.Option(help="luxury_property or luxury_lodging; stays until edited.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Varies moves and music; stays until edited.")] = None,
     out_file: Annotated[Path | None, typer.Option("--out", help="Copy the film here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")] = False,

@@ -67,7 +67,7 @@ def judge(photos: Sequence[Photo], looks: Sequence[Look], tags: Mapping[str, Roo
                 name=photo.name,
                 room=room,
                 room_confidence=confidence,
-                room_source=source,  # type: ignore[arg-type]  # one of the three literals
+                room_source=source,
                 visit=visit,
                 evening=is_evening(photo.reading),
                 look=look,

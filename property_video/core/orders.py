@@ -192,7 +192,7 @@ def _order_track(orders: tuple[SceneOrder, ...], scenes: Mapping[int, Scene], wi
         if order.shot is not None
     )
     music = {"passages": passages, "fps": FILM.fps, "mood": wishes.mood, "seed": wishes.music_seed}
-    return TrackOrder(**music, fingerprint=fingerprint("track", provider=EMBEDDED, **music))  # type: ignore[arg-type]
+    return TrackOrder(**music, fingerprint=fingerprint("track", provider=EMBEDDED, **music))
 
 
 def film_tags(brief: Brief, campaign: str) -> dict[str, str]:

@@ -18,10 +18,15 @@ class MediaRef(Record):
 
 
 class Take(Record):
-    """One clip made for an order. `wall_s` and `cpu_s` are what making it took."""
+    """One clip made for an order.
+
+    `stills` are JPEGs of its first, middle and last frame, taken from the verified clip. `wall_s` and `cpu_s` are what
+    making it took.
+    """
 
     fingerprint: str
     media: MediaRef
+    stills: tuple[MediaRef, ...]
     provider: str
     frames: int
     measures: ClipMeasures

@@ -6,7 +6,7 @@ Not here: reading any of them.
 from collections.abc import Mapping
 from typing import Final
 
-from property_video.core.brief import Brief
+from property_video.core.brief import Brief, SceneWishes
 from property_video.core.camera import Move
 from property_video.core.edits import Edits
 from property_video.core.errors import BadBrief
@@ -61,8 +61,8 @@ def _with_scene_wishes(storyboard: Storyboard, brief: Brief, moves: Mapping[str,
             raise BadBrief(f"scenes.{number}.move: there is no move {wish.move!r}.", did_you_mean(wish.move, moves))
     scenes = []
     for number, scene in storyboard.numbered():
-        wish = brief.scenes.get(number)
-        seconds = (wish.seconds if wish else None) or brief.scene_seconds or scene.seconds
-        move = (wish.move if wish else None) or scene.move
+        wish = brief.scenes.get(number, SceneWishes())
+        seconds = wish.seconds or brief.scene_seconds or scene.seconds
+        move = wish.move or scene.move
         scenes.append(scene.model_copy(update={"seconds": seconds, "move": move}))
     return storyboard.model_copy(update={"scenes": tuple(scenes)})

@@ -35,7 +35,8 @@ class RecordIOManager(dg.IOManager):
         found = self.store.read(keys.record(asset, campaign), kind)
         if found is None:
             raise dg.Failure(
-                f"{asset} has no record for {campaign} that can be read. Materialize {asset} first.", allow_retries=False
+                f"{asset} has no record for {campaign} that can be read. Materialize {asset} first.",
+                allow_retries=False,
             )
         assert isinstance(found, Record)
         return found

@@ -14,9 +14,11 @@ import dagster as dg
 from property_video.core.records import Record
 from property_video.core.verdicts import FailedVerification, Finding
 
-def picture(jpeg: bytes, says: str) -> dg.MarkdownMetadataValue:
-    """A JPEG below 20 kB, shown in place."""
-    return dg.MetadataValue.md(f"![{says}](data:image/jpeg;base64,{base64.b64encode(jpeg).decode()})")
+
+def picture(file: bytes, says: str) -> dg.MarkdownMetadataValue:
+    """A JPEG or PNG below 20 kB, shown in place."""
+    kind = "png" if file.startswith(b"\x89PNG") else "jpeg"
+    return dg.MetadataValue.md(f"![{says}](data:image/{kind};base64,{base64.b64encode(file).decode()})")
 
 
 def table(rows: Iterable[Mapping[str, str | int | float | bool]]) -> dg.TableMetadataValue | dg.TextMetadataValue:

@@ -50,7 +50,9 @@ def uploads_sensor(
     folders = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     named = [entry for entry in folders if is_slug(entry.name)]
     for entry in set(folders) - set(named):
-        context.log.warning(f"{entry.name!r} cannot be a campaign's name. Rename the folder to {slug_for(entry.name)!r}.")
+        context.log.warning(
+            f"{entry.name!r} cannot be a campaign's name. Rename the folder to {slug_for(entry.name)!r}."
+        )
     standings = [_standing(context, store, entry) for entry in named]
     wanting = due([each for each in standings if each is not None], uploads.settle_s)
     if not wanting:

@@ -18,7 +18,16 @@ from property_video.settings import Settings
 LEAST_SPACE: Final = 1_000_000_000
 """Bytes free: a film with its clips, track and photos takes about 60 MB, a 24-megapixel listing 600."""
 
-PACKAGES: Final = ("dagster", "dagster-webserver", "av", "opencv-python-headless", "numpy", "pillow", "duckdb", "pandas")
+PACKAGES: Final = (
+    "dagster",
+    "dagster-webserver",
+    "av",
+    "opencv-python-headless",
+    "numpy",
+    "pillow",
+    "duckdb",
+    "pandas",
+)
 
 
 @dataclass(frozen=True)

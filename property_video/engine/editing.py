@@ -42,9 +42,7 @@ def keep_edit(
         known = [key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.keys("records/uploaded_photos")]
         raise BadInput(f"There is no campaign {campaign!r}.", f"There are: {', '.join(known) or 'none yet'}.")
     names = [photo.name for photo in uploaded.photos]
-    whole = {
-        key: match_name(str(value), names) if key in ("first", "last") else value for key, value in values.items()
-    }
+    whole = {key: match_name(str(value), names) if key in ("first", "last") else value for key, value in values.items()}
     if "first" in whole and whole["first"] == whole.get("last"):
         raise BadBrief(f"{whole['first']} cannot be both first and last photo.", "Name another one.")
     edit = checked_edit(Edit(scene=scene, values=whole, reset=reset), load_moves(), storyboard_names())

@@ -103,7 +103,7 @@ def _why(outcome: dg.ExecuteInProcessResult) -> errors.PropertyVideoError:
         kind = getattr(errors, said.get(KIND, ""), None)
         if kind is None:
             kind = errors.BadOutput if said.get(KIND) == "FailedVerification" else errors.PropertyVideoError
-        return kind(f"{event.step_key}: {said.get(REASON, failure.description)}", said.get(REMEDY, ""))  # type: ignore[no-any-return]
+        return kind(f"{event.step_key}: {said.get(REASON, failure.description)}", said.get(REMEDY, ""))
     for event in outcome.filter_events(lambda event: event.is_failure):
         return errors.PropertyVideoError(event.message or "The run failed.", f"See run {outcome.run_id} in the UI.")
     return errors.PropertyVideoError("The run failed.", f"See run {outcome.run_id} in the UI.")

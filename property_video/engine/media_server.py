@@ -1,7 +1,7 @@
 """A small server on loopback that plays what the store holds: the UI cannot play video and browsers block file links.
 
-Range requests are answered (Starlette's FileResponse), so that players can seek. Only this machine is answered, and only
-requests that were meant for it: a page elsewhere that points its own name at 127.0.0.1 is refused by the Host header.
+Range requests are answered (Starlette's FileResponse), so that players can seek. Only this machine is answered, and
+only requests that were meant for it: a page elsewhere that points its own name at 127.0.0.1 is refused by its Host.
 
 Not here: the store, the UI.
 """

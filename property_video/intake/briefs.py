@@ -25,7 +25,9 @@ def read_brief(file: Path | None) -> Brief:
         return Brief()
     try:
         if file.stat().st_size > LARGEST_BRIEF:
-            raise BadBrief(f"{file.name}: larger than {LARGEST_BRIEF // 1024} kB.", "Keep to the keys of docs/brief.md.")
+            raise BadBrief(
+                f"{file.name}: larger than {LARGEST_BRIEF // 1024} kB.", "Keep to the keys of docs/brief.md."
+            )
         data = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadBrief(f"{file.name}: {error.strerror}.", "Make the file readable.") from error

@@ -68,8 +68,7 @@ def take_in(store: LocalStore, folder: Path, on_progress: OnProgress) -> Uploade
             )
     if not photos:
         raise NoUsablePhoto(
-            f"{folder}: no usable photo. "
-            + " ".join(f"{each.file} {each.reason} {each.remedy}" for each in rejected),
+            f"{folder}: no usable photo. " + " ".join(f"{each.file} {each.reason} {each.remedy}" for each in rejected),
             "Add photos (JPEG, PNG, WebP, HEIC or AVIF).",
         )
     return UploadedPhotos(
@@ -91,7 +90,9 @@ def _first_of_each(
         kept = first_of.setdefault(hashes[file.name], file)
         if kept is not file:
             again.append(
-                Rejection(file=file.name, reason=f"is the same file as {kept.name}.", remedy="Nothing to do: one is used.")
+                Rejection(
+                    file=file.name, reason=f"is the same file as {kept.name}.", remedy="Nothing to do: one is used."
+                )
             )
     return first_of, again
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from property_video.core.errors import BadOutput
 from property_video.core.film import SAMPLE_RATE, FilmFormat
-from property_video.media.files import written_whole
+from property_video.files import written_whole
 
 if TYPE_CHECKING:
     import av

@@ -5,7 +5,7 @@ Not here: the container's description (media/probe.py) and what passes (core/ver
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ from property_video.core.film import FilmFormat
 from property_video.core.probe import ClipMeasures
 from property_video.media.canvas import RGB_TO_YUV, Plane, one_thread, open_picture, photo_size
 from property_video.media.frames import planes_of
+from property_video.media.pictures import rgb, save_still
+
+if TYPE_CHECKING:
+    import av
 
 OPENING_PACKETS: Final = 5
 """Packets of the first GOP that are looked at: its first two reference frames, to see that the camera moves."""
@@ -25,8 +29,8 @@ NEIGHBOURS: Final = 4
 """Frames between two reference frames, at most: three B-frames and the next one."""
 
 
-def measure_clip(path: Path, first: Path, last: Path | None, shot: Shot) -> ClipMeasures:
-    """Measure a clip against its photos.
+def measure_clip(path: Path, first: Path, last: Path | None, shot: Shot, stills: Path | None = None) -> ClipMeasures:
+    """Measure a clip against its photos, and keep pictures of what was seen.
 
     Only the clip's opening, its key frames and the reference frames of its last GOP are decoded, about 18 frames
     whatever the length: 0.2 to 0.3 CPU seconds.
@@ -36,6 +40,7 @@ def measure_clip(path: Path, first: Path, last: Path | None, shot: Shot) -> Clip
         first: The shot's first photo, as it was rendered.
         last: Its last photo, or None when the first is the only one.
         shot: What was rendered.
+        stills: A folder for `first.jpg`, `middle.jpg` (the key frame nearest to it) and `last.jpg`, or None.
 
     Raises:
         BadOutput: the clip cannot be decoded.
@@ -44,18 +49,25 @@ def measure_clip(path: Path, first: Path, last: Path | None, shot: Shot) -> Clip
     import cv2
 
     darkest, changes = 255.0, []
-    opening = ending = before = None
-    sampled, before_number = 0, 0
+    opening = ending = before = middle = None
+    sampled, before_number, middle_number = 0, 0, -1
     with one_thread():
-        for number, luma in _sampled_luma(path):
+        for number, frame in _sampled_frames(path):
+            luma = planes_of(frame).y.copy()
             small = cv2.resize(luma, (480, 270), interpolation=cv2.INTER_AREA)
             darkest = min(darkest, cv2.mean(small)[0])
             if before is not None and number - before_number <= NEIGHBOURS:
                 changes.append(cv2.norm(small, before, cv2.NORM_L1) / small.size)
-            opening = luma if opening is None else opening
-            ending, before, before_number, sampled = luma, small, number, sampled + 1
+            if opening is None:
+                opening, first_frame = luma, frame
+            if middle is None or abs(number - shot.frames // 2) < abs(middle_number - shot.frames // 2):
+                middle, middle_number = frame, number
+            ending, last_frame, before, before_number, sampled = luma, frame, small, number, sampled + 1
         if opening is None or ending is None:
             raise BadOutput(f"The clip {path} has no frames.", "Render this scene again.")
+        if stills is not None and middle is not None:
+            for name, frame in (("first", first_frame), ("middle", middle), ("last", last_frame)):
+                save_still(rgb(frame), stills / f"{name}.jpg")
         return ClipMeasures(
             ssim_first=ssim(opening, reframed_luma(first, shot, 0)),
             ssim_last=ssim(ending, reframed_luma(last or first, shot, shot.frames - 1)),
@@ -66,8 +78,8 @@ def measure_clip(path: Path, first: Path, last: Path | None, shot: Shot) -> Clip
         )
 
 
-def _sampled_luma(path: Path) -> Iterator[tuple[int, Plane]]:
-    """Number and luma of the frames that `measure_clip` looks at, in showing order.
+def _sampled_frames(path: Path) -> Iterator[tuple[int, "av.VideoFrame"]]:
+    """Number and picture of the frames that `measure_clip` looks at, in showing order.
 
     Raises:
         BadOutput: the clip cannot be decoded.
@@ -91,7 +103,7 @@ def _sampled_luma(path: Path) -> Iterator[tuple[int, Plane]]:
             ]
             for packet in [*wanted, None]:
                 for frame in context.decode(packet):
-                    yield round((frame.pts or 0) * time_base * rate), planes_of(frame).y.copy()
+                    yield round((frame.pts or 0) * time_base * rate), frame
     except (av.FFmpegError, IndexError) as error:
         raise BadOutput(f"The clip {path} cannot be decoded: {error}.", "Render this scene again.") from error
 

@@ -40,6 +40,15 @@ def thumbnail(picture: Path | Rgb, width: int) -> bytes:
     return _light_jpeg(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0))
 
 
+def save_still(picture: Rgb, out: Path, width: int = 960) -> None:
+    """A frame as a JPEG file, `width` pixels wide; what contact sheets and strips are made of later."""
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    height = round(image.height * width / image.width)
+    image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0).save(out, "JPEG", quality=88)
+
+
 def strip(pictures: Sequence[Path | Rgb], width: int) -> bytes:
     """Pictures side by side, of one height, as one JPEG `width` pixels wide and below `INLINE_BYTES`."""
     from PIL import Image

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from property_video.core.camera import Shot
+from property_video.files import written_whole
 from property_video.media.encode import encode
-from property_video.media.files import written_whole
 from property_video.media.frames import Painter
 
 

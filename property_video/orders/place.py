@@ -12,7 +12,7 @@ from property_video.store.local import LocalStore
 def find_take(store: LocalStore, campaign: str, scene: str, fingerprint: str) -> Take | None:
     """The clip that was made for a fingerprint, if record and media are whole."""
     take = store.read(keys.take(campaign, scene, fingerprint), Take)
-    return take if take is not None and store.holds(take.media) else None
+    return take if take is not None and all(map(store.holds, (take.media, *take.stills))) else None
 
 
 def find_track(store: LocalStore, campaign: str, fingerprint: str) -> Track | None:

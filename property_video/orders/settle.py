@@ -7,14 +7,11 @@ Not here: which asset asks for what (defs/assets).
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from property_video.core.film import FILM
 from property_video.core.fingerprints import fingerprint
 from property_video.core.orders import Orders, SceneOrder, TrackOrder, film_tags, request_fingerprint
 from property_video.core.outputs import Clip, Film, Take, Track
-from property_video.core.probe import ClipMeasures, Probe
-from property_video.core.sound import TrackMeasures
 from property_video.core.verdicts import judge_clip, judge_film, judge_orders, judge_track, require
 from property_video.orders.place import find_take, find_track
 from property_video.orders.stopwatch import Stopwatch
@@ -54,6 +51,9 @@ def settle_scene(
 def _make_take(
     store: LocalStore, campaign: str, order: SceneOrder, provider: ClipProvider, on_progress: OnProgress
 ) -> Take:
+    from property_video.media.measure_clip import measure_clip
+    from property_video.media.probe import probe
+
     assert order.first is not None and order.shot is not None
     watch = Stopwatch()
     first = store.media_path(order.first.working)
@@ -61,11 +61,12 @@ def _make_take(
     with store.scratch(order.scene) as scratch:
         out = scratch / f"{order.scene}.mp4"
         provider.make_clip(order, first, last, out, on_progress)
-        probe, measures = examine_clip(out, first, last, order)
-        require(order.scene, judge_clip(probe, measures, order.shot))
+        measures = measure_clip(out, first, last, order.shot, stills=scratch)
+        require(order.scene, judge_clip(probe(out), measures, order.shot))
         take = Take(
             fingerprint=order.fingerprint,
             media=store.adopt(out),
+            stills=tuple(store.adopt(scratch / f"{name}.jpg") for name in ("first", "middle", "last")),
             provider=order.provider,
             frames=order.shot.frames,
             measures=measures,
@@ -74,15 +75,6 @@ def _make_take(
         )
     store.write(keys.take(campaign, order.scene, order.fingerprint), take)
     return take
-
-
-def examine_clip(clip: Path, first: Path, last: Path | None, order: SceneOrder) -> tuple[Probe, ClipMeasures]:
-    """Probe and measure a clip against its order's photos."""
-    from property_video.media.measure_clip import measure_clip
-    from property_video.media.probe import probe
-
-    assert order.shot is not None
-    return probe(clip), measure_clip(clip, first, last, order.shot)
 
 
 def settle_track(
@@ -168,14 +160,16 @@ def _join(
     store: LocalStore, orders: Orders, shown: Sequence[Clip], track: Track, tags: dict[str, str], name: str
 ) -> Film:
     from property_video.media.join import join
+    from property_video.media.loudness import measure_track
+    from property_video.media.probe import probe
 
     watch = Stopwatch()
     takes = [clip.take for clip in shown if clip.take]
     with store.scratch("film") as scratch:
         out = scratch / "film.mp4"
         join([store.media_path(take.media.key) for take in takes], store.media_path(track.media.key), out, FILM, tags)
-        probe, measures = examine_film(out)
-        require("final_video", judge_film(probe, measures, shown))
+        found, measures = probe(out), measure_track(out)
+        require("final_video", judge_film(found, measures, shown))
         wishes = orders.wishes
         return Film(
             campaign=wishes.campaign,
@@ -186,7 +180,7 @@ def _join(
             fingerprint=name,
             media=store.adopt(out),
             frames=sum(take.frames for take in takes),
-            duration_s=round(probe.duration, 6),
+            duration_s=round(found.duration, 6),
             measures=measures,
             scenes=(),
             track=track,
@@ -194,11 +188,3 @@ def _join(
             wall_s=round(sum(take.wall_s for take in takes) + track.wall_s + watch.wall_s(), 3),
             cpu_s=round(sum(take.cpu_s for take in takes) + track.cpu_s + watch.cpu_s(), 3),
         )
-
-
-def examine_film(film: Path) -> tuple[Probe, TrackMeasures]:
-    """Probe a film's packets and measure its decoded sound."""
-    from property_video.media.loudness import measure_track
-    from property_video.media.probe import probe
-
-    return probe(film), measure_track(film)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from property_video.core.orders import SceneOrder, TrackOrder
 from property_video.core.score import compose
+from property_video.files import written_whole
 from property_video.providers.base import OnProgress
 
 
@@ -26,4 +27,5 @@ class Embedded:
         """Compose and play the ordered piece; see `media.synthesize.synthesize` for what it raises."""
         from property_video.media.synthesize import synthesize
 
-        synthesize(compose(order.passages, order.fps, order.mood, order.seed), out, on_progress)
+        with written_whole(out) as partial:
+            synthesize(compose(order.passages, order.fps, order.mood, order.seed), partial, on_progress)

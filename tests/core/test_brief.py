@@ -77,7 +77,12 @@ def test_the_films_tags_tell_facts_of_the_property_and_nothing_of_the_brand():
     brief = parse_brief(
         {
             "client": "Agency",
-            "property": {"name": "Villa", "address": "Road 1", "bedrooms": 3, "price": {"amount": 5, "currency": "EUR"}},
+            "property": {
+                "name": "Villa",
+                "address": "Road 1",
+                "bedrooms": 3,
+                "price": {"amount": 5, "currency": "EUR"},
+            },
             "brand": {"agent": "Marta", "phone": "+00", "website": "villa.example", "email": "m@villa.example"},
         },
         "campaign.yaml",

@@ -34,7 +34,7 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
         kinds={"audio"},
         owners=["team:media"],
         code_version=str(VERSIONS["track"]),
-            # The in-process executor would run the track before all scenes.
+        # The in-process executor would run the track before all scenes.
         op_tags={"dagster/priority": "-1"},
         retry_policy=retry,
         check_specs=check_specs("audio_track", TRACK_CHECKS),
@@ -92,7 +92,7 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
         kinds={"video"},
         owners=["team:media"],
         code_version=str(VERSIONS["film"]),
-            retry_policy=retry,
+        retry_policy=retry,
         check_specs=check_specs("final_video", FILM_CHECKS),
         description="The unbranded master: clips joined without re-encoding, with the track; checked before it counts.",
     )
@@ -137,15 +137,12 @@ def _findings(film: Film, path: Path) -> tuple:  # type: ignore[type-arg]
 def _describe_film(
     store: LocalStore, film: Film, path: Path, media_url: str
 ) -> dict[str, dg.MetadataValue | str | int | float | bool]:
-    from property_video.media.pictures import frames_at, small_sheet
+    from property_video.media.pictures import small_sheet
 
-    shown = [clip for clip in film.scenes if clip.take]
-    middles = [
-        frames_at(store.media_path(clip.take.media.key), [clip.take.frames // 4])[0] for clip in shown if clip.take
-    ]
+    stills = [store.media_path(still.key) for clip in film.scenes if clip.take for still in clip.take.stills[::2]]
     return {
         "play": dg.MetadataValue.url(f"{media_url}/films/{film.campaign}"),
-        "contact sheet": picture(small_sheet(middles, columns=4), "one frame of each scene"),
+        "contact sheet": picture(small_sheet(stills, columns=4), "first and last frame of each scene"),
         "seconds": film.duration_s,
         "bytes": film.media.bytes,
         "LUFS": round(film.measures.lufs, 2),

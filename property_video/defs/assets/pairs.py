@@ -96,7 +96,7 @@ def orders(
     work = [order for order in placed.scenes if not order.left_out]
     return result(
         placed,
-        fingerprint("request", orders=[order.fingerprint for order in (*placed.scenes, placed.track)]),
+        fingerprint("request", scenes=[order.fingerprint for order in placed.scenes], track=placed.track.fingerprint),
         {
             "orders": table(
                 [
@@ -121,7 +121,7 @@ def orders(
                     },
                 ]
             ),
-            "to be made": sum(not order.found for order in (*work, placed.track)),
+            "to be made": sum(not order.found for order in work) + (not placed.track.found),
             "cost in USD": sum(order.cost_usd for order in work) + placed.track.cost_usd,
         },
     )

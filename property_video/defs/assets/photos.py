@@ -3,6 +3,7 @@
 Not here: choosing photos for scenes (pairs.py).
 """
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -57,9 +58,7 @@ def brief(
         add_edit(store, campaign, checked_edit(Edit(values=chosen), load_moves(), storyboard_names()))
         edits = read_edits(store, campaign)
         written = _brief_of(store, find_source(store, Path(uploads.folder), campaign), campaign)
-        wishes = resolve(
-            campaign, written, edits, load_storyboard(storyboard_wanted(written, edits)), load_moves()
-        )
+        wishes = resolve(campaign, written, edits, load_storyboard(storyboard_wanted(written, edits)), load_moves())
     facts = written.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     return result(
         wishes,
@@ -68,7 +67,13 @@ def brief(
             "client": written.client or "-",
             "storyboard": wishes.storyboard.title,
             "scenes": table(
-                {"scene": number, "title": scene.title, "wants": scene.wants, "move": scene.move, "seconds": scene.seconds}
+                {
+                    "scene": number,
+                    "title": scene.title,
+                    "wants": scene.wants,
+                    "move": scene.move,
+                    "seconds": scene.seconds,
+                }
                 for number, scene in wishes.storyboard.numbered()
             ),
             "mood": wishes.mood,
@@ -107,36 +112,26 @@ def uploaded_photos(
 ):
     """Take the photos in, or keep those taken in before when their folder is gone."""
     with told_to_dagster():
-        uploaded = _photos_of(
-            store, find_source(store, Path(uploads.folder), context.partition_key), context, progress
-        )
+        uploaded = _photos_of(store, find_source(store, Path(uploads.folder), context.partition_key), context, progress)
         findings = judge_photos(uploaded)
         metadata = {
             "contact sheet": picture(_sheet(store, uploaded), "all usable photos"),
             "usable": len(uploaded.photos),
             "rejected": len(uploaded.rejected),
             "found": uploaded.found,
-            "verdicts": table(
-                [
-                    *(
-                        {
-                            "file": photo.name,
-                            "verdict": "usable",
-                            "size": f"{photo.reading.width}x{photo.reading.height} {photo.reading.format}",
-                            "remark": " ".join(photo.reading.warnings),
-                        }
-                        for photo in uploaded.photos
-                    ),
-                    *(
-                        {"file": each.file, "verdict": "rejected", "size": "", "remark": f"{each.reason} {each.remedy}"}
-                        for each in uploaded.rejected
-                    ),
-                ]
-            ),
+            "verdicts": table(_verdict_rows(uploaded)),
             "source": dg.MetadataValue.path(uploaded.source),
         }
     version = fingerprint("reading", photos=[[photo.name, photo.working] for photo in uploaded.photos])
     return result(uploaded, version, metadata, check_results(PHOTO_CHECKS, findings))
+
+
+def _verdict_rows(uploaded: UploadedPhotos) -> Iterator[dict[str, str]]:
+    for photo in uploaded.photos:
+        size = f"{photo.reading.width}x{photo.reading.height} {photo.reading.format}"
+        yield {"file": photo.name, "verdict": "usable", "size": size, "remark": " ".join(photo.reading.warnings)}
+    for each in uploaded.rejected:
+        yield {"file": each.file, "verdict": "rejected", "size": "", "remark": f"{each.reason} {each.remedy}"}
 
 
 def _photos_of(
@@ -199,5 +194,3 @@ def photo_analysis(
             "rooms known": sum(verdict.room != "other" for verdict in analysis.verdicts),
         },
     )
-
-

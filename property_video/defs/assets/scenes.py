@@ -48,7 +48,7 @@ def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
         kinds={"video"},
         owners=["team:media"],
         code_version=str(VERSIONS["clip"]),
-            op_tags={"dagster/priority": "1"},
+        op_tags={"dagster/priority": "1"},
         retry_policy=retry,
         check_specs=check_specs(key, CLIP_CHECKS),
         description=f"The clip of {key.replace('_', ' ')}: a camera move from its first photo to its last, or the "
@@ -98,14 +98,14 @@ def _findings(store: LocalStore, clip: Clip, order: SceneOrder) -> tuple[Finding
 
 def describe(store: LocalStore, clip: Clip) -> dict[str, dg.MetadataValue | str | int | float | bool]:
     """What the UI shows of a clip: its pictures, its photos, what making it took."""
-    from property_video.media.pictures import frames_at, strip
+    from property_video.media.pictures import strip
 
     if clip.take is None:
         return {"left out": clip.left_out}
     path = store.media_path(clip.take.media.key)
-    middle, last = clip.take.frames // 2, clip.take.frames - 1
+    stills = [store.media_path(still.key) for still in clip.take.stills]
     return {
-        "first, middle, last frame": picture(strip(frames_at(path, [0, middle, last]), 720), clip.title),
+        "first, middle, last frame": picture(strip(stills, 720), clip.title),
         "photos": f"{clip.first} → {clip.last}" if clip.last else clip.first,
         "move": clip.move,
         "why": " ".join(clip.reasons),
