@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, ParamSpec
 
 import typer
@@ -42,8 +43,13 @@ P = ParamSpec("P")
 
 def main() -> None:
     """Run the command line; exit 0 when it worked, 2 for bad input or usage, 1 for anything else."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     app()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End on SIGTERM as on Ctrl-C; also where a shell started us with Ctrl-C switched off."""
+    raise KeyboardInterrupt
 
 
 def told(command: Callable[P, None]) -> Callable[P, None]:
@@ -208,7 +214,7 @@ def dev(
     port: Annotated[int, typer.Option(help="Port of the UI on this machine.")] = 3000,
 ) -> None:
     """Start the Dagster UI, the sensor on uploads/ and the media server; Ctrl-C stops all of them."""
-    from property_video.engine.home import opened_instance
+    from property_video.engine.home import opened_instance, shipped
     from property_video.engine.media_server import serving
     from property_video.engine.processes import is_alive
     from property_video.engine.reaper import reap_dead_runs
@@ -223,13 +229,12 @@ def dev(
         out.print(f"UI:      http://127.0.0.1:{port}")
         out.print(f"Films:   {settings.media_url}/films/<campaign>")
         out.print(f"Uploads: drop a campaign's folder into {settings.uploads}", markup=False)
-        command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-m", "property_video.definitions"]
+        command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-w", str(shipped("workspace.yaml"))]
         child = subprocess.Popen([*command, "-h", "127.0.0.1", "-p", str(port)])  # noqa: S603 - our own words
         try:
             code = child.wait()
         except KeyboardInterrupt:
-            # A terminal sent it to the child as well; a lone signal did not.
-            child.send_signal(signal.SIGINT)
+            child.terminate()  # a terminal told the child as well, a lone signal did not
             child.wait(timeout=60)
             raise
     if code:
@@ -323,6 +328,29 @@ def prune(
 
     pruned = prune_store(LocalStore(read_settings().store), keep)
     out.print(f"Removed {pruned.films} films and {pruned.media} media files: {pruned.bytes / 1e6:.1f} MB.")
+
+
+@app.command()
+@told
+def bench(
+    out_file: Annotated[Path, typer.Option("--out", help="Write all numbers here, as JSON.")] = Path("bench.json"),
+    quick: Annotated[bool, typer.Option("--quick", help="Two short scenes, once: plausible, not exact.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, help="How often; 3, or 1 with --quick.")] = None,
+) -> None:
+    """Measure speed and memory on this machine: against x264 alone, MoviePy, plain function calls. Takes minutes."""
+    from property_video.bench.contest import ROUNDS, measure
+    from property_video.bench.figures import costs, figures
+    from property_video.bench.report import cost_table, figure_table, machine, write_json
+
+    target, on = _checked_out(out_file), machine()
+    assert target is not None
+    many = rounds or (1 if quick else ROUNDS)
+    measured = measure(rounds=many, quick=quick, photos=SAMPLE, tell=lambda what: err.print(f"{what} …", markup=False))
+    write_json(measured, on, target)
+    wide = out if out.is_terminal else Console(width=200, highlight=False)
+    wide.print(figure_table(figures(measured)))
+    wide.print(cost_table(costs(measured)))
+    out.print(f"Numbers: {target}", markup=False)
 
 
 if __name__ == "__main__":

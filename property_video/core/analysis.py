@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from property_video.core.naming import match_name
-from property_video.core.photo import SMALL_SIDE, Look, Photo, PhotoAnalysis, Reading, Room, Verdict
+from property_video.core.photo import Look, Photo, PhotoAnalysis, Reading, Room, Verdict
+from property_video.core.picture import SMALL_SIDE
 from property_video.core.quality import is_blurred, is_dark, near_duplicates, quality
 from property_video.core.rooms import NAME_CONFIDENCE, room_in_name
 

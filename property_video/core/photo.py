@@ -3,7 +3,7 @@
 Not here: decoding (media/read_photo.py) and choosing photos for scenes (pairing.py).
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 from property_video.core.records import Record
 
@@ -26,12 +26,6 @@ Room = Literal[
     "floor_plan",
     "other",
 ]
-
-SMALLEST_SIDE: Final = 360
-"""Pixels of the short side below which a photo is refused: 3x upscaling in a 1080-line film."""
-
-SMALL_SIDE: Final = 720
-"""Pixels of the short side below which a photo is used only when nothing better shows the room."""
 
 
 class Reading(Record):

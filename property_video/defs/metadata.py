@@ -14,11 +14,19 @@ import dagster as dg
 from property_video.core.records import Record
 from property_video.core.verdicts import FailedVerification, Finding
 
+Shown = Mapping[str, dg.MetadataValue | str | int | float | bool]
+"""Metadata by the label that people read."""
+
 
 def picture(file: bytes, says: str) -> dg.MarkdownMetadataValue:
     """A JPEG or PNG below 20 kB, shown in place."""
+    return dg.MetadataValue.md(inline(file, says))
+
+
+def inline(file: bytes, says: str) -> str:
+    """A small picture as Markdown that carries its bytes; fits into a cell of a Markdown table."""
     kind = "png" if file.startswith(b"\x89PNG") else "jpeg"
-    return dg.MetadataValue.md(f"![{says}](data:image/{kind};base64,{base64.b64encode(file).decode()})")
+    return f"![{says}](data:image/{kind};base64,{base64.b64encode(file).decode()})"
 
 
 def table(rows: Iterable[Mapping[str, str | int | float | bool]]) -> dg.TableMetadataValue | dg.TextMetadataValue:
@@ -69,7 +77,7 @@ def _severity(findings: Sequence[Finding], check: str) -> dg.AssetCheckSeverity:
 def result(
     value: Record,
     version: str,
-    metadata: Mapping[str, dg.MetadataValue | str | int | float | bool],
+    metadata: Shown,
     checks: Sequence[dg.AssetCheckResult] = (),
 ) -> dg.MaterializeResult[Record]:
     """A materialization whose data version is the output's fingerprint: what did not change stays fresh."""

@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 import dagster as dg
 
 from property_video.core.errors import BadInput
-from property_video.settings import Settings
+from property_video.settings import PACKAGE, Settings
+
+IN_CLONE: Final = {"dagster.yaml": "dagster_home/dagster.yaml", "workspace.yaml": "workspace.yaml"}
+"""Files of ours that Dagster reads: at the top of a clone, in this package when installed (pyproject.toml)."""
 
 
 def prepare_home(settings: Settings) -> None:
@@ -32,14 +36,14 @@ def prepare_home(settings: Settings) -> None:
             ) from error
     config = settings.home / "dagster.yaml"
     if not config.exists():
-        shutil.copyfile(_packaged_config(), config)
+        shutil.copyfile(shipped("dagster.yaml"), config)
     os.environ["DAGSTER_HOME"] = str(settings.home)  # for the processes that Dagster starts
 
 
-def _packaged_config() -> Path:
-    """The configuration in the package, or in the clone that the package runs from."""
-    packaged = Path(str(resources.files("property_video.engine") / "dagster.yaml"))
-    return packaged if packaged.is_file() else Path(__file__).resolve().parents[2] / "dagster_home" / "dagster.yaml"
+def shipped(name: str) -> Path:
+    """A file of ours that Dagster reads: from the installed package, or from the clone that the package runs from."""
+    packaged = Path(str(resources.files("property_video.engine") / name))
+    return packaged if packaged.is_file() else PACKAGE.parent / IN_CLONE[name]
 
 
 @contextmanager

@@ -22,7 +22,8 @@ EXPOSURE_SIDE: Final = 640
 _REBLUR_SIGMA: Final = 1.5
 _STRONGEST: Final = 0.02
 _LEAST_GRADIENT: Final = 1.5
-_BLOWN_LEVEL: Final = 250
+_BLOWN: Final = (250, 250, 250)
+_WHITE: Final = (255, 255, 255)
 _HASH_SIDE: Final = 16
 
 
@@ -46,7 +47,7 @@ def look_at(preview: Path) -> Look:
         sharpness=sharpness(grey),
         p50=float(p50),
         p95=float(p95),
-        blown=float((small.min(axis=2) >= _BLOWN_LEVEL).mean()),
+        blown=cv2.countNonZero(cv2.inRange(small, _BLOWN, _WHITE)) / small_grey.size,
         dhash=dhash(grey),
     )
 

@@ -99,7 +99,8 @@ class PhotoWorkers:
         try:
             return _gathered(jobs, done, on_done)
         except BaseException:
-            self.__exit__()
+            for child in self._children:
+                child.kill()
             raise
         finally:
             for thread in threads:
@@ -168,7 +169,7 @@ class _Child:
             for partial in folder.glob(f".*.{process.pid}.partial*"):
                 partial.unlink(missing_ok=True)
         if code == -signal.SIGALRM:
-            return BadPhoto(f"took longer than {self._command[-1]} s to decode.", "Export it again as JPEG.")
+            return BadPhoto(f"took longer than {float(self._command[-1]):g} s to decode.", "Export it again as JPEG.")
         return BadPhoto(f"could not be decoded safely: its decoder ended with code {code}.", "Export it again as JPEG.")
 
     def kill(self) -> None:

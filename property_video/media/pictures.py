@@ -27,8 +27,8 @@ INLINE_BYTES: Final = 20_000
 _YUV_TO_RGB: Final = np.linalg.inv(np.vstack([RGB_TO_YUV, [0, 0, 0, 1]]))[:3]
 
 
-def thumbnail(picture: Path | Rgb, width: int) -> bytes:
-    """A JPEG of `picture` (a file or (height, width, 3) RGB), `width` pixels wide and below `INLINE_BYTES`.
+def thumbnail(picture: Path | Rgb, width: int, most: int = INLINE_BYTES) -> bytes:
+    """A JPEG of `picture` (a file or (height, width, 3) RGB), `width` pixels wide and below `most` bytes.
 
     Raises:
         BadPhoto: the file cannot be decoded.
@@ -37,7 +37,7 @@ def thumbnail(picture: Path | Rgb, width: int) -> bytes:
 
     image = _load(picture, width)
     height = max(1, round(image.height * width / image.width))
-    return _light_jpeg(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0))
+    return _light_jpeg(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0), most)
 
 
 def save_still(picture: Rgb, out: Path, width: int = 960) -> None:
@@ -150,13 +150,13 @@ def _load(picture: Path | Rgb, width: int) -> "Image.Image":
         raise BadPhoto(f"{picture} cannot be decoded: {error}.", "Export it again as JPEG.") from error
 
 
-def _light_jpeg(image: "Image.Image") -> bytes:
-    """The best JPEG below `INLINE_BYTES`: quality first, then size gives way."""
+def _light_jpeg(image: "Image.Image", most: int = INLINE_BYTES) -> bytes:
+    """The best JPEG below `most` bytes: quality first, then size gives way."""
     while True:
         for quality in (85, 75, 65, 55):
             buffer = io.BytesIO()
             image.save(buffer, "JPEG", quality=quality, optimize=True)
-            if buffer.tell() < INLINE_BYTES:
+            if buffer.tell() < most:
                 return buffer.getvalue()
         image = image.resize((max(1, image.width * 4 // 5), max(1, image.height * 4 // 5)))
 

@@ -15,7 +15,7 @@ from property_video.core.outputs import Clip, Film, Track
 from property_video.core.verdicts import FILM_CHECKS, TRACK_CHECKS, FailedVerification, judge_film, judge_track
 from property_video.defs.assets.scenes import current_orders
 from property_video.defs.failures import PATIENTLY, told_to_dagster
-from property_video.defs.metadata import check_results, check_specs, picture, report_failed, result, table
+from property_video.defs.metadata import Shown, check_results, check_specs, picture, report_failed, result, table
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress
 from property_video.orders.settle import settle_film, settle_track
@@ -62,7 +62,7 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
     return audio_track
 
 
-def _describe_track(store: LocalStore, track: Track) -> dict[str, dg.MetadataValue | str | int | float | bool]:
+def _describe_track(store: LocalStore, track: Track) -> Shown:
     from property_video.media.loudness import waveform_picture
 
     path = store.media_path(track.media.key)
@@ -134,9 +134,7 @@ def _findings(film: Film, path: Path) -> tuple:  # type: ignore[type-arg]
     return judge_film(probe(path), film.measures, film.scenes)
 
 
-def _describe_film(
-    store: LocalStore, film: Film, path: Path, media_url: str
-) -> dict[str, dg.MetadataValue | str | int | float | bool]:
+def _describe_film(store: LocalStore, film: Film, path: Path, media_url: str) -> Shown:
     from property_video.media.pictures import small_sheet
 
     stills = [store.media_path(still.key) for clip in film.scenes if clip.take for still in clip.take.stills[::2]]

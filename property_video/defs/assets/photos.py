@@ -17,7 +17,7 @@ from property_video.core.photo import UploadedPhotos
 from property_video.core.verdicts import PHOTO_CHECKS, judge_photos
 from property_video.core.wishes import Wishes, resolve, storyboard_wanted
 from property_video.defs.failures import told_to_dagster
-from property_video.defs.metadata import check_results, check_specs, picture, result, table
+from property_video.defs.metadata import Shown, check_results, check_specs, picture, result, table
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress, UploadsResource
 from property_video.intake.briefs import read_brief
@@ -114,7 +114,7 @@ def uploaded_photos(
     with told_to_dagster():
         uploaded = _photos_of(store, find_source(store, Path(uploads.folder), context.partition_key), context, progress)
         findings = judge_photos(uploaded)
-        metadata = {
+        metadata: Shown = {
             "contact sheet": picture(_sheet(store, uploaded), "all usable photos"),
             "usable": len(uploaded.photos),
             "rejected": len(uploaded.rejected),

@@ -14,7 +14,7 @@ from property_video.core.outputs import Clip
 from property_video.core.storyboard import SCENE_KEYS
 from property_video.core.verdicts import CLIP_CHECKS, FailedVerification, Finding, judge_clip
 from property_video.defs.failures import PATIENTLY, told_to_dagster
-from property_video.defs.metadata import check_results, check_specs, picture, report_failed, result, table
+from property_video.defs.metadata import Shown, check_results, check_specs, picture, report_failed, result, table
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress
 from property_video.orders.settle import settle_scene
@@ -96,7 +96,7 @@ def _findings(store: LocalStore, clip: Clip, order: SceneOrder) -> tuple[Finding
     return judge_clip(probe(store.media_path(clip.take.media.key)), clip.take.measures, order.shot)
 
 
-def describe(store: LocalStore, clip: Clip) -> dict[str, dg.MetadataValue | str | int | float | bool]:
+def describe(store: LocalStore, clip: Clip) -> Shown:
     """What the UI shows of a clip: its pictures, its photos, what making it took."""
     from property_video.media.pictures import strip
 
