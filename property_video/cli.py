@@ -142,7 +142,15 @@ def _make(
     console = err if as_json else out
     with opened_instance(settings) as instance, _progress(console) as progress:
         launch = {key: value for key, value in chosen.items() if value is not None}
-        made = make_film(settings, instance, folder.expanduser(), campaign, launch=launch, progress=progress)
+        made = make_film(
+            settings,
+            instance,
+            folder.expanduser(),
+            campaign,
+            launch=launch,
+            progress=progress,
+            on_wait=lambda holder: console.print(f"{campaign} is held by {holder}; waiting for it."),
+        )
     summary = dict(made.summary)
     if target is not None:
         _copy(made.path, target)
@@ -216,7 +224,6 @@ def dev(
     """Start the Dagster UI, the sensor on uploads/ and the media server; Ctrl-C stops all of them."""
     from property_video.engine.home import opened_instance, shipped
     from property_video.engine.media_server import serving
-    from property_video.engine.processes import is_alive
     from property_video.engine.reaper import reap_dead_runs
     from property_video.store.local import LocalStore
 
@@ -224,11 +231,13 @@ def dev(
     store = LocalStore(settings.store)
     with opened_instance(settings) as instance:
         reap_dead_runs(instance)
-    store.sweep_scratch(is_alive)
+    store.sweep_scratch()
     with serving(store, settings.media_port):
         out.print(f"UI:      http://127.0.0.1:{port}")
         out.print(f"Films:   {settings.media_url}/films/<campaign>")
         out.print(f"Uploads: drop a campaign's folder into {settings.uploads}", markup=False)
+        # A shell that starts us in the background switches Ctrl-C off for us and, unless undone, for Dagster's servers.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         command = [sys.executable, "-W", "ignore", "-m", "dagster", "dev", "-w", str(shipped("workspace.yaml"))]
         child = subprocess.Popen([*command, "-h", "127.0.0.1", "-p", str(port)])  # noqa: S603 - our own words
         try:

@@ -16,7 +16,7 @@ from property_video.defs.assets.scenes import build_scenes
 from property_video.defs.failures import PATIENTLY
 from property_video.defs.io_managers import records_io_manager
 from property_video.defs.resources import LocalStoreResource, UploadsResource, campaign_hold, silent
-from property_video.defs.sensors import uploads_sensor
+from property_video.defs.sensors import portfolio_sensor, uploads_sensor
 from property_video.providers.embedded import Embedded
 from property_video.settings import Settings, read_settings
 
@@ -55,7 +55,7 @@ def build_defs(
             portfolio,
         ],
         jobs=[jobs.film, *jobs.scenes],
-        sensors=[uploads_sensor],
+        sensors=[uploads_sensor, portfolio_sensor],
         resources=resources | replacements,
         executor=dg.in_process_executor,
     )

@@ -8,10 +8,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from property_video.core.errors import StoreError, StoreFull
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors of a full disk, an exhausted quota, and a file longer than its file system or `ulimit -f` allows."""
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def written_whole(out: Path) -> Iterator[Path]:
         yield partial
         partial.replace(out)
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise StoreFull(f"No space is left for {out}.", "Free some space on that disk and run again.") from error
         if error.errno in {errno.EACCES, errno.EROFS, errno.EPERM} or not out.parent.is_dir():
             raise StoreError(f"{out} cannot be written: {error}.", "Check that the folder is writable.") from error

@@ -20,6 +20,9 @@ from property_video.store.local import LocalStore
 
 R = TypeVar("R", bound=BaseModel)
 
+Launch = Mapping[str, Mapping[str, Any]]
+"""What a person enters when launching: values by asset."""
+
 AT_ONCE = dg.RetryPolicy(max_retries=2, delay=0)
 """Retries that nobody waits for."""
 
@@ -49,7 +52,7 @@ def write_photo(path: Path, seed: int, *, size: tuple[int, int] = (1280, 800), p
         left, top = rng.uniform(-0.1, 0.9, 2) * (width, height)
         right, bottom = (left, top) + rng.uniform(0.05, 0.4, 2) * (width, height)
         picture[max(0, int(top)) : int(bottom), max(0, int(left)) : int(right)] = rng.uniform(40, 235, 3)
-    picture += rng.normal(0, 6, (height, width, 1))
+    picture += 6 * np.sin(300 * x + 200 * y)[..., None]
     exif = Image.Exif()
     if private:
         exif.get_ifd(0x8825).update(GPS)
@@ -78,7 +81,7 @@ class Studio:
     def folder(self) -> Path:
         return self.settings.uploads / self.campaign
 
-    def run(self, job: str = "film", config: Mapping[str, Mapping[str, Any]] | None = None) -> dg.ExecuteInProcessResult:
+    def run(self, job: str = "film", config: Launch | None = None) -> dg.ExecuteInProcessResult:
         """One run of a job, with the launch configuration of assets by name; calls of earlier runs are forgotten."""
         self.clips.calls.clear()
         self.tracks.calls.clear()
@@ -94,7 +97,7 @@ class Studio:
             raise_on_error=False,
         )
 
-    def made(self, job: str = "film", config: Mapping[str, Mapping[str, Any]] | None = None) -> Film:
+    def made(self, job: str = "film", config: Launch | None = None) -> Film:
         """The film after a run that must succeed."""
         result = self.run(job, config)
         assert result.success, why(result)

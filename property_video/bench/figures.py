@@ -107,7 +107,8 @@ def memory_figures(memory: Memory) -> list[Figure]:
     """The most memory of each process that was watched: of its whole tree, or of one process where that is more."""
     names = {
         "memory, make of the sample": memory.make,
-        "memory, make with two 100-megapixel photos": memory.make_big_photos,
+        "memory, make with a 100-megapixel JPEG": memory.make_baseline,
+        "memory, make with a progressive one": memory.make_progressive,
         "memory, composing 180 s": memory.long_track,
     }
     return [

@@ -28,7 +28,8 @@ class Usage(Record):
     Attributes:
         cpu_s: user and system seconds of all of them.
         wall_s: seconds from start to end.
-        peak_mb: largest resident set of any single one of them (ru_maxrss, exact), in 10^6 bytes.
+        peak_mb: largest resident set of any single one of them (ru_maxrss, exact), in 10^6 bytes; on Linux never less
+            than that of the process that measures.
         tree_mb: largest proportional set (PSS: shared pages divided among their users) of all of them together,
             sampled every `SAMPLE_S`; None when nobody looked.
         startup_cpu_s: CPU seconds of starting the interpreter and importing; 0 when the process did not tell.

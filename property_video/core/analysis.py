@@ -78,7 +78,7 @@ def judge(photos: Sequence[Photo], looks: Sequence[Look], tags: Mapping[str, Roo
                 small=min(photo.reading.width, photo.reading.height) < SMALL_SIDE,
             )
         )
-    return PhotoAnalysis(verdicts=_mark_duplicates(verdicts))
+    return PhotoAnalysis(verdicts=_mark_duplicates(verdicts, [photo.reading for photo in photos]))
 
 
 def _room(name: str, tagged: Mapping[str, Room]) -> tuple[Room, float, str]:
@@ -88,11 +88,15 @@ def _room(name: str, tagged: Mapping[str, Room]) -> tuple[Room, float, str]:
     return (named, NAME_CONFIDENCE, "file name") if named else ("other", 0.0, "unknown")
 
 
-def _mark_duplicates(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """Let all but the best photo of one picture name the best one; the earlier upload wins a tie."""
+def _mark_duplicates(verdicts: Sequence[Verdict], readings: Sequence[Reading]) -> tuple[Verdict, ...]:
+    """Let all but the best photo of one picture name the best one: fewest flaws, most pixels, quality, upload order.
+
+    Pixels come before quality, because a copy that was made small looks the sharper for it.
+    """
+    pixels = [reading.width * reading.height for reading in readings]
     marked = list(verdicts)
     for group in near_duplicates([verdict.look for verdict in verdicts]):
-        best = min(group, key=lambda index: (len(verdicts[index].flaws), -round(verdicts[index].quality, 1), index))
+        best = min(group, key=lambda i: (len(verdicts[i].flaws), -pixels[i], -round(verdicts[i].quality, 1), i))
         for index in group:
             if index != best:
                 marked[index] = verdicts[index].model_copy(update={"duplicate_of": verdicts[best].name})

@@ -3,7 +3,7 @@
 Not here: names of campaigns (campaign.py) and keys in the store (store/keys.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from property_video.core.errors import BadBrief
 from property_video.core.spelling import did_you_mean
@@ -17,12 +17,17 @@ def match_name(written: str, names: Sequence[str]) -> str:
     """
     if written in names:
         return written
-    alike = [name for name in names if _plain(written) in (_plain(name), _stem(name))]
+    alike = names_alike(written, names)
     if len(alike) == 1:
         return alike[0]
     if alike:
         raise BadBrief(f"{written!r} could be {' or '.join(alike)}.", "Write the whole file name.")
     raise BadBrief(f"There is no usable photo {written!r}.", did_you_mean(written, names))
+
+
+def names_alike(written: str, names: Iterable[str]) -> list[str]:
+    """The names that a person may mean."""
+    return [name for name in names if _plain(written) in (_plain(name), _stem(name))]
 
 
 def _plain(name: str) -> str:

@@ -112,27 +112,41 @@ def plan(
 def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move]) -> Orders:
     """The same orders after later edits of scenes: what a scene that is made alone follows.
 
-    Edits of the whole campaign (storyboard, seed, mood) wait for a whole run: they may change the shot list.
+    What may change the whole shot list waits for a whole run: edits of the campaign (storyboard, seed, mood), and
+    chosen photos that a person took back, whose places have to be filled anew.
     """
-    if edits.scenes == orders.wishes.edits.scenes:
+    before = orders.wishes.edits
+    scenes = {key: _photos_kept(before.scene(key), edits.scene(key)) for key in {*before.scenes, *edits.scenes}}
+    standing = before.model_copy(
+        update={"scenes": {key: edit for key, edit in sorted(scenes.items()) if edit != SceneEdit()}}
+    )
+    if standing == before:
         return orders
-    standing = orders.wishes.edits.model_copy(update={"scenes": edits.scenes})
     wishes = orders.wishes.model_copy(update={"edits": standing})
     names = [photo.name for photo in orders.photos]
-    pairs = tuple(_edited(pair, edits.scene(pair.scene), names) for pair in orders.pairs)
+    pairs = tuple(_edited(pair, standing.scene(pair.scene), names) for pair in orders.pairs)
     return _plan(wishes, pairs, orders.photos, orders.listing, moves)
 
 
+def _photos_kept(before: SceneEdit, after: SceneEdit) -> SceneEdit:
+    """The later edit, with the earlier one's photos when it names none."""
+    if after.first or after.last:
+        return after
+    return after.model_copy(update={"first": before.first, "last": before.last})
+
+
 def _edited(pair: Pair, edit: SceneEdit, names: list[str]) -> Pair:
-    """The pair with the photos that a person chose since it was made."""
+    """The pair with the photos that a person chose since it was made; the other one gives way, if need be."""
     first = match_name(edit.first, names) if edit.first else pair.first
     last = match_name(edit.last, names) if edit.last else pair.last
     if (first, last) == (pair.first, pair.last):
         return pair
+    if first == last and edit.first and edit.last:
+        raise BadBrief(f"{pair.scene}: {first} cannot be both first and last photo.", "Name another one.")
+    if first == last:
+        first, last = pair.last, pair.first
     if not first:
         first, last = last, ""
-    if first == last:
-        raise BadBrief(f"{pair.scene}: {first} cannot be both first and last photo.", "Name another one.")
     chosen = tuple(f"{name} was chosen by hand." for name in (first, last) if name not in ("", pair.first, pair.last))
     return pair.model_copy(update={"first": first, "last": last, "confidence": 1.0, "reasons": chosen, "left_out": ""})
 

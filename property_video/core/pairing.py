@@ -12,6 +12,7 @@ Not here: how a camera moves over the pair (camera.py), what a photo shows (anal
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -167,22 +168,24 @@ def _keep_edits(draft: _Draft, edits: Edits, names: Sequence[str]) -> None:
 
 
 def _fill_by_room(draft: _Draft, photos: Sequence[Verdict]) -> None:
-    """Give each empty scene the best free photo of its most wanted room that has one, most wanted rooms first."""
+    """Give each empty scene the best free photo of its most wanted room that has one, most wanted rooms first.
+
+    Photos of the light that a scene asks for come first, in all its rooms: the only daylight exterior opens the film,
+    and the outro takes what is left.
+    """
     deepest = max(len(scene.rooms) for scene in draft.scenes.values())
-    for depth in range(deepest):
+    for fitting_light, depth in itertools.product((True, False), range(deepest)):
         for number in draft.empty():
-            rooms = draft.scenes[number].rooms
-            if depth < len(rooms):
-                _give_room(draft, number, rooms[depth], photos)
+            scene = draft.scenes[number]
+            lit = [photo for photo in photos if not fitting_light or photo.evening == scene.evening]
+            if depth < len(scene.rooms):
+                _give_room(draft, number, scene.rooms[depth], lit)
 
 
 def _give_room(draft: _Draft, number: int, room: Room, photos: Sequence[Verdict]) -> None:
-    scene = draft.scenes[number]
-    showing = draft.free(photo for photo in photos if photo.room == room)
-    if not showing:
+    best = next(iter(draft.free(photo for photo in photos if photo.room == room)), None)
+    if best is None:
         return
-    # Stable: within one light, the better photo stays in front.
-    best = min(showing, key=lambda photo: photo.evening != scene.evening)
     flaw = f", though {' and '.join(best.flaws)}: nothing else does" if best.flaws else ""
     draft.put_first(
         number, best, best.room_confidence, f"{best.name} shows the {_words(room)} ({best.room_source}){flaw}."

@@ -73,11 +73,12 @@ class Photo(Record):
 
 
 class Rejection(Record):
-    """One file that is not used: why, and what the photographer can do."""
+    """One file that is not used: why, and what the photographer can do. `same_as` names the photo of the same bytes."""
 
     file: str
     reason: str
     remedy: str
+    same_as: str = ""
 
 
 class UploadedPhotos(Record):

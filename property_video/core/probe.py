@@ -73,3 +73,5 @@ class ClipMeasures(Record):
     smallest_change: float
     largest_change: float
     sampled_frames: int
+    photo_luma: float
+    photo_detail: float

@@ -41,7 +41,7 @@ def summarise(film: Film, uploaded: UploadedPhotos, analysis: PhotoAnalysis, pat
             }
             for verdict in analysis.verdicts
         ],
-        "rejected": [each.model_dump() for each in uploaded.rejected],
+        "rejected": [each.model_dump(include={"file", "reason", "remedy"}) for each in uploaded.rejected],
         "run_id": run_id,
         "reused": reused(film, uploaded, analysis),
     }

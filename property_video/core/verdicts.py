@@ -26,6 +26,9 @@ LEAST_SSIM: Final = 0.95
 BLACK_LUMA: Final = 20.0
 """Mean luma below which a frame is black (limited range: black is 16)."""
 
+BLANK_DETAIL: Final = 2.0
+"""Standard deviation of luma below which a photo shows nothing that could be seen to move."""
+
 LOUDNESS_TOLERANCE: Final = 0.5
 """LU around the target."""
 
@@ -117,6 +120,7 @@ def judge_pairs(shot_list: ShotList) -> tuple[Finding, ...]:
             name="no photo twice in a row",
             passed=not repeats,
             found=", ".join(repeats) or "none",
+            severity="warn",  # only a person can choose it (pairing.py never does), and what a person chose stands
         ),
         Finding(check="photos_differ", name="pairs are distinct", passed=not same, found=", ".join(same) or "all are"),
         Finding(
@@ -145,13 +149,14 @@ def judge_clip(probe: Probe, measures: ClipMeasures, shot: Shot) -> tuple[Findin
         _at_least(
             "starts_and_ends_on_its_photos", "last frame is the last photo", measures.ssim_last, LEAST_SSIM, "SSIM"
         ),
-        _at_least("moves", "no black frame", measures.darkest_luma, BLACK_LUMA, "luma of the darkest frame"),
+        _at_least("moves", "no black frame", measures.darkest_luma, min(BLACK_LUMA, 0.9 * measures.photo_luma), "luma"),
         Finding(
             check="moves",
             name="not frozen",
             # The encoder may repeat a frame of a slow move over a plain wall; a clip that never changes is frozen.
             passed=measures.largest_change > 0.0,
             found=f"changes of {measures.smallest_change:.3f} to {measures.largest_change:.3f} levels",
+            severity="error" if measures.photo_detail >= BLANK_DETAIL else "warn",
         ),
     )
 

@@ -6,10 +6,12 @@ Not here: reading any of them.
 from collections.abc import Mapping
 from typing import Final
 
-from property_video.core.brief import Brief, SceneWishes
+from property_video.core.brief import Brief, PhotoWishes, SceneWishes
 from property_video.core.camera import Move
 from property_video.core.edits import Edits
 from property_video.core.errors import BadBrief
+from property_video.core.naming import names_alike
+from property_video.core.photo import UploadedPhotos
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
 from property_video.core.storyboard import Storyboard
@@ -27,6 +29,28 @@ class Wishes(Record):
     seed: int
     mood: str
     music_seed: int
+
+
+def photo_wishes(wishes: PhotoWishes, uploaded: UploadedPhotos) -> PhotoWishes:
+    """The wishes for photos, as far as they concern usable ones: one that was rejected never stops a film.
+
+    A wish for a file with the same bytes as another is one for that other. Names that no file answers to stay, so that
+    a misspelt one is told where it is matched.
+    """
+    names = [photo.name for photo in uploaded.photos]
+
+    def meant(written: str) -> str | None:
+        if written in names or names_alike(written, names):
+            return written
+        rejected = [each for each in uploaded.rejected if names_alike(written, [each.file])]
+        return next((each.same_as or None for each in rejected), written)
+
+    rooms = {meant(written): room for written, room in wishes.rooms.items()}
+    return PhotoWishes(
+        use=tuple(name for written in wishes.use if (name := meant(written))),
+        never=tuple(name for written in wishes.never if (name := meant(written))),
+        rooms={name: room for name, room in rooms.items() if name},
+    )
 
 
 def storyboard_wanted(brief: Brief, edits: Edits) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import dagster as dg
 
-from property_video.engine.processes import PID_TAG, STARTED_TAG, start_of
+from property_video.engine.processes import signature
 from property_video.store.leases import campaign_lease
 from property_video.store.local import LocalStore
 
@@ -61,9 +61,7 @@ def campaign_hold(wait_s: float) -> dg.ResourceDefinition:
         if run is None or campaign is None or context.instance is None:
             yield None
             return
-        import os
-
-        context.instance.add_run_tags(run.run_id, {PID_TAG: str(os.getpid()), STARTED_TAG: start_of(os.getpid())})
+        context.instance.add_run_tags(run.run_id, signature(run.run_id))
         log = context.log
 
         def tell(holder: str) -> None:

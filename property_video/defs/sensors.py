@@ -1,7 +1,8 @@
-"""The sensor on uploads: a settled new or changed campaign folder becomes a partition and a run.
+"""What starts runs by itself.
 
-It gathers how campaigns stand and emits; what is due is decided in core/reconcile.py. It never deletes a partition, and
-a folder that cannot be read is never an empty one.
+The sensor on uploads: a settled new or changed campaign folder becomes a partition and a run. It gathers how campaigns
+stand and emits; what is due is decided in core/reconcile.py. It never deletes a partition, and a folder that cannot be
+read is never an empty one.
 
 Not here: reading photos.
 """
@@ -15,6 +16,7 @@ from property_video.core.errors import BadInput, PropertyVideoError
 from property_video.core.orders import request_fingerprint
 from property_video.core.outputs import Film
 from property_video.core.reconcile import Standing, due
+from property_video.core.upload import Upload
 from property_video.defs.jobs import film
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import UploadsResource
@@ -29,6 +31,7 @@ LIVE = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
 ]
 
 
@@ -45,9 +48,12 @@ def uploads_sensor(
 ) -> dg.SensorResult | dg.SkipReason:
     """Request a run for every campaign that is due."""
     folder = Path(uploads.folder)
-    if not folder.is_dir():
+    try:
+        folders = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    except FileNotFoundError:
         return dg.SkipReason(f"There is no folder {folder} yet. Drop a campaign's folder into it.")
-    folders = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    except OSError as error:
+        return dg.SkipReason(f"{folder} cannot be read: {error.strerror}.")
     named = [entry for entry in folders if is_slug(entry.name)]
     for entry in set(folders) - set(named):
         context.log.warning(
@@ -78,9 +84,7 @@ def _standing(context: dg.SensorEvaluationContext, store: LocalStore, folder: Pa
         upload = list_upload(folder)
         wanted = request_fingerprint(listing_fingerprint(upload), read_edits(store, campaign))
         last = store.read(keys.record("final_video", campaign), Film)
-        changes = [folder.stat().st_mtime, *(file.mtime_ns / 1e9 for file in upload.files)]
-        if upload.brief is not None:
-            changes.append(upload.brief.stat().st_mtime)
+        changes = _changes(folder, upload)
     except (BadInput, PropertyVideoError, OSError) as error:
         context.log.warning(f"{campaign}: {error}")
         return None
@@ -95,6 +99,25 @@ def _standing(context: dg.SensorEvaluationContext, store: LocalStore, folder: Pa
         wanted=wanted,
         there=last.request if last else "",
         under_way=live > 0,
-        quiet_s=time.time() - max(changes),
+        # A camera's clock may be ahead by years; a server's by seconds, and then the file is as young as that.
+        quiet_s=min(abs(time.time() - change) for change in changes),
         attempts=attempts,
     )
+
+
+def _changes(folder: Path, upload: Upload) -> list[float]:
+    """When files of an upload and the folders they are in last changed, in seconds since 1970.
+
+    A copied file may keep an old time; the folder it comes into gets the present one.
+    """
+    files = [file.path for file in upload.files] + ([upload.brief] if upload.brief else [])
+    return [path.stat().st_mtime for path in {folder, *files, *(file.parent for file in files)}]
+
+
+portfolio_sensor = dg.AutomationConditionSensorDefinition(
+    "portfolio_sensor",
+    target=dg.AssetSelection.assets("portfolio"),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=60,
+    description="Refreshes the portfolio after films were made.",
+)

@@ -3,26 +3,34 @@
 Not here: what the configuration says (dagster_home/dagster.yaml).
 """
 
-import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
+from sqlalchemy.exc import DBAPIError
 
-from property_video.core.errors import BadInput
+from property_video.core.errors import BadInput, StoreError, StoreFull
 from property_video.settings import PACKAGE, Settings
+from property_video.store.local import translated
+from property_video.store.locks import ALONE, lock_file, take
+
+CONFIG: Final = "dagster.yaml"
+SCHEDULES: Final = "schedules"
+HISTORY: Final = "history"
+"""What a home holds, by Dagster's names: its configuration and the folders of its databases."""
 
 IN_CLONE: Final = {"dagster.yaml": "dagster_home/dagster.yaml", "workspace.yaml": "workspace.yaml"}
 """Files of ours that Dagster reads: at the top of a clone, in this package when installed (pyproject.toml)."""
 
 
 def prepare_home(settings: Settings) -> None:
-    """Make the home, the store and the uploads folder; give a home without a configuration ours.
+    """Make the home, the store and the uploads folder.
 
     Raises:
         BadInput: a folder cannot be made.
@@ -34,9 +42,6 @@ def prepare_home(settings: Settings) -> None:
             raise BadInput(
                 f"{folder} cannot be made: {error.strerror}.", "Set DAGSTER_HOME to a folder you can write."
             ) from error
-    config = settings.home / "dagster.yaml"
-    if not config.exists():
-        shutil.copyfile(shipped("dagster.yaml"), config)
     os.environ["DAGSTER_HOME"] = str(settings.home)  # for the processes that Dagster starts
 
 
@@ -48,24 +53,81 @@ def shipped(name: str) -> Path:
 
 @contextmanager
 def opened_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """The instance of the home, with its databases made.
+    """The instance of the home, furnished when it is new.
 
-    Three servers that start at once on an empty SQLite home were seen to break each other's migrations, so they are
-    made here, under a lock.
+    Three servers that start at once on an empty SQLite home were seen to break each other's migrations, so that is done
+    under a lock.
 
     Raises:
         BadInput: the home cannot be used.
+        StoreFull: no space is left for the run history, now or later in the context.
+        StoreError: the run history cannot be used, now or later in the context.
     """
     prepare_home(settings)
-    with (settings.home / ".prepare.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # Interrupted while it closes a connection, SQLAlchemy's pool logs a traceback before it lets the interrupt through.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+    with _history_told(settings.home):
+        with _locked(settings.home):
+            _furnish(settings.home)
+            try:
+                instance = dg.DagsterInstance.from_config(str(settings.home))
+            except dg.DagsterError as error:
+                raise BadInput(f"{settings.home / 'dagster.yaml'}: {error}", "Mend or remove that file.") from error
+            _touch(instance)
+        with instance:
+            yield instance
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    with ExitStack() as held:
         try:
-            instance = dg.DagsterInstance.from_config(str(settings.home))
-        except dg.DagsterError as error:
-            raise BadInput(f"{settings.home / 'dagster.yaml'}: {error}", "Mend or remove that file.") from error
-        instance.get_runs_count()
-        instance.get_dynamic_partitions("campaign")
-        instance.all_instigator_state()
-        fcntl.flock(lock, fcntl.LOCK_UN)
-    with instance:
-        yield instance
+            take(held.enter_context(lock_file(home / ".prepare.lock")), ALONE)
+        except OSError as error:
+            raise BadInput(
+                f"{home} cannot be written: {error.strerror}.", "Set DAGSTER_HOME to a folder you can write."
+            ) from error
+        yield
+
+
+def _furnish(home: Path) -> None:
+    """Give a new home our configuration and its databases, each whole or not at all.
+
+    They are made in a folder of their own and moved in: databases that a kill left half migrated would stay so, for
+    Dagster takes their tables for those of an old version. The history comes last and tells that all is there.
+    """
+    new = home / ".new"
+    with translated(home):
+        shutil.rmtree(new, ignore_errors=True)
+        if not (home / CONFIG).exists():
+            new.mkdir()
+            shutil.copyfile(shipped(CONFIG), new / CONFIG)
+            (new / CONFIG).rename(home / CONFIG)
+        if "sqlite" in (home / CONFIG).read_text(encoding="utf-8") and not (home / HISTORY).exists():
+            new.mkdir(exist_ok=True)
+            (new / CONFIG).write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+            with dg.DagsterInstance.from_config(str(new)) as instance:
+                _touch(instance)
+            for part in (SCHEDULES, HISTORY):
+                if not (home / part).exists():
+                    (new / part).rename(home / part)
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _touch(instance: dg.DagsterInstance) -> None:
+    """Use each of the databases once: what Dagster puts off until first use is done now."""
+    instance.get_runs_count()
+    instance.get_dynamic_partitions("campaign")
+    instance.all_instigator_state()
+
+
+@contextmanager
+def _history_told(home: Path) -> Iterator[None]:
+    """Let no bare database error out."""
+    try:
+        yield
+    except DBAPIError as error:
+        said = str(error.orig)
+        if "full" in said:
+            raise StoreFull(f"No space is left for the run history in {home}.", "Free some space there.") from error
+        raise StoreError(f"The run history in {home} cannot be used: {said}.", "Check that folder.") from error

@@ -4,22 +4,39 @@ Not here: what follows when it does not (reaper.py).
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 PID_TAG: Final = "property_video/pid"
 STARTED_TAG: Final = "property_video/pid_started"
+SIGNED_TAG: Final = "property_video/signed"
+"""The id of the run that the other two belong to: a re-execution inherits its parent's tags."""
+
+
+def signature(run_id: str) -> dict[str, str]:
+    """Tags with which a run says that this process does it."""
+    pid = os.getpid()
+    return {SIGNED_TAG: run_id, PID_TAG: str(pid), STARTED_TAG: start_of(pid)}
+
+
+def signer(run_id: str, tags: Mapping[str, str]) -> tuple[int, str] | None:
+    """The process that signed a run, and when it started; None when none did."""
+    return (int(tags[PID_TAG]), tags[STARTED_TAG]) if tags.get(SIGNED_TAG) == run_id else None
 
 
 def start_of(pid: int) -> str:
     """When a process started, in clock ticks since boot; empty when there is no such process.
 
-    Field 22 of /proc/<pid>/stat (proc(5)); the name in field 2 may hold spaces, so count from its closing bracket.
+    Fields 3 and 22 of /proc/<pid>/stat (proc(5)); the name in field 2 may hold spaces, so count from its closing
+    bracket. A process that ended and waits for its parent to notice (state Z), for ever where nobody does, as in a
+    container without an init, is gone.
     Where there is no /proc, "alive" stands for every living process: a reused pid then passes for its predecessor.
     """
     stat = Path(f"/proc/{pid}/stat")
     try:
-        return stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]
+        fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
     except (FileNotFoundError, ProcessLookupError):
         pass
     if Path("/proc/self").exists():

@@ -46,13 +46,13 @@ def take_in(store: LocalStore, folder: Path, on_progress: OnProgress) -> Uploade
         StoreFull, StoreError: the store cannot be written.
     """
     upload = list_upload(folder)
-    hashes = {file.name: sha256_of(file.path) for file in upload.files}
-    first_of, again = _first_of_each(upload.files, hashes)
+    hashes, unread = _hashes(upload.files)
+    first_of, again = _first_of_each([file for file in upload.files if file.name in hashes], hashes)
     known = {sha: _find(store, sha) for sha in first_of}
     fresh = [sha for sha, read in known.items() if read is None]
     outcomes = _read_all(store, [(sha, first_of[sha].path) for sha in fresh], on_progress)
 
-    photos, rejected = [], [*upload.rejected, *again]
+    photos, rejected = [], [*upload.rejected, *unread, *again]
     for sha, file in first_of.items():
         outcome = known[sha] or outcomes[sha]
         if isinstance(outcome, BadPhoto):
@@ -80,6 +80,18 @@ def take_in(store: LocalStore, folder: Path, on_progress: OnProgress) -> Uploade
     )
 
 
+def _hashes(files: Sequence[UploadFile]) -> tuple[dict[str, str], list[Rejection]]:
+    """SHA-256 of each file by name, and rejections of those that cannot be read (any more)."""
+    hashes, unread = {}, []
+    for file in files:
+        try:
+            hashes[file.name] = sha256_of(file.path)
+        except OSError as error:
+            reason = f"cannot be read: {(error.strerror or type(error).__name__).lower()}."
+            unread.append(Rejection(file=file.name, reason=reason, remedy="Upload it again."))
+    return hashes, unread
+
+
 def _first_of_each(
     files: Sequence[UploadFile], hashes: Mapping[str, str]
 ) -> tuple[dict[str, UploadFile], list[Rejection]]:
@@ -91,7 +103,10 @@ def _first_of_each(
         if kept is not file:
             again.append(
                 Rejection(
-                    file=file.name, reason=f"is the same file as {kept.name}.", remedy="Nothing to do: one is used."
+                    file=file.name,
+                    reason=f"is the same file as {kept.name}.",
+                    remedy="Nothing to do: one is used.",
+                    same_as=kept.name,
                 )
             )
     return first_of, again

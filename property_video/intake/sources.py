@@ -8,6 +8,7 @@ Not here: reading the folder (photos.py, briefs.py).
 from pathlib import Path
 
 from property_video.core.errors import BadInput
+from property_video.core.photo import UploadedPhotos
 from property_video.core.records import Record
 from property_video.store import keys
 from property_video.store.local import LocalStore
@@ -40,7 +41,7 @@ def named_source(store: LocalStore, campaign: str) -> Path | None:
 
 
 def find_source(store: LocalStore, uploads: Path, campaign: str) -> Path:
-    """The folder to read a campaign's photos from.
+    """The folder to read a campaign's photos from; it may be gone since they were taken in.
 
     Raises:
         BadInput: nobody ever named one.
@@ -49,8 +50,11 @@ def find_source(store: LocalStore, uploads: Path, campaign: str) -> Path:
     if own.is_dir():
         return own
     named = named_source(store, campaign)
-    if named is None:
-        raise BadInput(
-            f"The campaign {campaign} has no photos.", f"Drop a folder {own} or run `property-video make FOLDER`."
-        )
-    return named
+    if named is not None:
+        return named
+    taken_in = store.read(keys.record("uploaded_photos", campaign), UploadedPhotos)
+    if taken_in is not None:
+        return Path(taken_in.source)
+    raise BadInput(
+        f"The campaign {campaign} has no photos.", f"Drop a folder {own} or run `property-video make FOLDER`."
+    )

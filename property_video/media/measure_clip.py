@@ -68,13 +68,17 @@ def measure_clip(path: Path, first: Path, last: Path | None, shot: Shot, stills:
         if stills is not None and middle is not None:
             for name, frame in (("first", first_frame), ("middle", middle), ("last", last_frame)):
                 save_still(rgb(frame), stills / f"{name}.jpg")
+        first_crop, last_crop = reframed_luma(first, shot, 0), reframed_luma(last or first, shot, shot.frames - 1)
+        means, deviations = zip(*map(cv2.meanStdDev, (first_crop, last_crop)), strict=True)
         return ClipMeasures(
-            ssim_first=ssim(opening, reframed_luma(first, shot, 0)),
-            ssim_last=ssim(ending, reframed_luma(last or first, shot, shot.frames - 1)),
+            ssim_first=ssim(opening, first_crop),
+            ssim_last=ssim(ending, last_crop),
             darkest_luma=darkest,
             smallest_change=min(changes, default=0.0),
             largest_change=max(changes, default=0.0),
             sampled_frames=sampled,
+            photo_luma=float(min(mean[0][0] for mean in means)),
+            photo_detail=float(min(deviation[0][0] for deviation in deviations)),
         )
 
 

@@ -145,6 +145,8 @@ def settle_film(store: LocalStore, orders: Orders, clips: Sequence[Clip], track:
     made = found or _join(store, orders, shown, track, tags, name)
     film = made.model_copy(
         update={
+            "client": wishes.brief.client or "",
+            "storyboard": wishes.storyboard.name,
             "request": request_fingerprint(orders.listing, wishes.edits),
             "scenes": tuple(clips),
             "track": track,

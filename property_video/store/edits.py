@@ -3,6 +3,8 @@
 Not here: what edits mean and how they fold (core/edits.py).
 """
 
+from collections.abc import Callable
+
 from property_video.core.edits import Edit, Edits, fold, news
 from property_video.core.errors import StoreError
 from property_video.store import keys
@@ -11,29 +13,40 @@ from property_video.store.local import LocalStore
 
 def read_edits(store: LocalStore, campaign: str) -> Edits:
     """What stands for a campaign."""
-    return fold(_events(store, campaign))
+    return fold(_events(store, campaign).values())
 
 
-def add_edit(store: LocalStore, campaign: str, edit: Edit) -> bool:
+def add_edit(
+    store: LocalStore, campaign: str, edit: Edit, check: Callable[[Edits], object] = lambda edits: None
+) -> bool:
     """Keep an edit; return False when it changes nothing that stands.
 
     Two writers at once both get their say: a number that is taken means another try with the next one.
+
+    Args:
+        store: where to.
+        campaign: whose edit.
+        edit: what to keep.
+        check: told what would stand; whatever it raises keeps the edit from being kept.
     """
     while True:
         events = _events(store, campaign)
-        values = news(fold(events), edit.values, edit.scene) if not edit.reset else dict(edit.values)
+        standing = fold(events.values())
+        values = news(standing, edit.values, edit.scene) if not edit.reset else dict(edit.values)
         if not values and not edit.reset:
             return False
         event = edit.model_copy(update={"values": values})
-        if store.create(keys.edit(campaign, len(events) + 1), event):
+        check(fold([*events.values(), event]))
+        if store.create(keys.edit(campaign, max(events, default=0) + 1), event):
             return True
 
 
-def _events(store: LocalStore, campaign: str) -> list[Edit]:
-    events = []
+def _events(store: LocalStore, campaign: str) -> dict[int, Edit]:
+    """All events by number, oldest first; a number is missing where a person removed an event."""
+    events = {}
     for key in store.keys(keys.edits(campaign)):
         event = store.read(key, Edit)
         if event is None:  # leaving one out would silently undo what a person did
             raise StoreError(f"{key} is not an edit.", "Restore it from a backup, or remove it to drop that edit.")
-        events.append(event)
+        events[keys.edit_number(key)] = event
     return events

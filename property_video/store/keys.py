@@ -2,9 +2,12 @@
 
 A key is a relative path with forward slashes. Names that come from people never enter one unchecked: campaigns are
 slugs, media and photos are hashes.
+
+Not here: the files themselves (local.py).
 """
 
 from property_video.core.campaign import checked_slug
+from property_video.core.errors import StoreError
 
 
 def media(sha256: str, suffix: str) -> str:
@@ -42,6 +45,18 @@ def edit(campaign: str, number: int) -> str:
     return f"{edits(campaign)}/{number:06d}.json"
 
 
+def edit_number(key: str) -> int:
+    """The number of an edit, from its key.
+
+    Raises:
+        StoreError: the key is not one of an edit.
+    """
+    name = key.rsplit("/", 1)[-1].removesuffix(".json")
+    if not (name.isascii() and name.isdigit()):
+        raise StoreError(f"{key} is not an edit.", "Remove that file.")
+    return int(name)
+
+
 def edits(campaign: str) -> str:
     """The folder of a campaign's edits."""
     return f"edits/{checked_slug(campaign)}"
@@ -74,6 +89,9 @@ def lease(campaign: str) -> str:
 
 STORE_LOCK = "leases/.store.lock"
 """Shared by every run, held alone by pruning."""
+
+SCRATCH_LOCK = "leases/.scratch.lock"
+"""Shared by those who make a folder in scratch, held alone by those who sweep it."""
 
 SCRATCH = "scratch"
 """Unfinished work, on the same file system as finished work so that it can be renamed into place."""

@@ -6,18 +6,18 @@ also shares the store's lock, so that pruning, which takes that lock alone, neve
 Not here: marking the runs of dead processes as failed (engine/reaper.py).
 """
 
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
-from property_video.core.errors import CampaignBusy, StoreError
+from property_video.core.errors import CampaignBusy
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.local import LocalStore, translated
+from property_video.store.locks import ALONE, SHARED, lock_file, release, try_take
 
 POLL_S = 0.5
 """Seconds between two looks at a campaign that another run holds."""
@@ -47,26 +47,28 @@ def campaign_lease(
 
     Raises:
         CampaignBusy: another run held it all the time.
+        StoreFull, StoreError: the store cannot be written.
     """
     deadline = clock() + wait_s
     told = False
     with _opened(store.path(keys.STORE_LOCK)) as store_lock, _opened(store.path(keys.lease(campaign))) as lock:
         while True:
-            if _try(store_lock, fcntl.LOCK_SH):
-                if _try(lock, fcntl.LOCK_EX):
-                    _sign(lock, run_id)
+            if try_take(store_lock, SHARED):
+                if try_take(lock, ALONE):
+                    _sign(store.path(keys.lease(campaign)), lock, run_id)
                     yield
                     return
                 if _holder(lock).get("run_id") == run_id:
                     yield
                     return
-                fcntl.flock(store_lock, fcntl.LOCK_UN)  # whoever waits does not keep pruning away
-            who = _holder(lock)
-            name = f"run {who.get('run_id', '?')[:8]} (process {who.get('pid', '?')})"
+                release(store_lock)  # whoever waits does not keep pruning away
+                holder = _name(_holder(lock))
+            else:
+                holder = "`property-video prune`"
             if clock() >= deadline:
-                raise CampaignBusy(f"{campaign} is being made by {name}.", "Run again when it is done.")
+                raise CampaignBusy(f"{campaign} is held by {holder}.", "Run again when it is done.")
             if not told:
-                on_wait(name)
+                on_wait(holder)
                 told = True
             sleep(POLL_S)
 
@@ -79,41 +81,33 @@ def whole_store(store: LocalStore) -> Iterator[None]:
         CampaignBusy: a film is being made.
     """
     with _opened(store.path(keys.STORE_LOCK)) as lock:
-        if not _try(lock, fcntl.LOCK_EX):
+        if not try_take(lock, ALONE):
             raise CampaignBusy("A film is being made.", "Run again when it is done.")
         yield
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}.", "Check the store's folder and its rights.") from error
-    with file:
+def _opened(path: Path) -> Iterator[FileIO]:
+    with ExitStack() as opened:
+        with translated(path):
+            file = opened.enter_context(lock_file(path))
         yield file
 
 
-def _try(file: TextIO, kind: int) -> bool:
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _sign(path: Path, file: FileIO, run_id: str) -> None:
+    with translated(path):
+        file.truncate(0)
+        file.write(json.dumps({"run_id": run_id, "pid": os.getpid()}).encode())
 
 
-def _sign(file: TextIO, run_id: str) -> None:
-    file.seek(0)
-    file.truncate()
-    json.dump({"run_id": run_id, "pid": os.getpid()}, file)
-    file.flush()
+def _name(holder: Mapping[str, str]) -> str:
+    return f"run {holder.get('run_id', '?')[:8]} (process {holder.get('pid', '?')})"
 
 
-def _holder(file: TextIO) -> dict[str, str]:
+def _holder(file: FileIO) -> dict[str, str]:
     file.seek(0)
     try:
-        found = json.loads(file.read() or "{}")
+        found = json.loads(file.readall() or b"{}")
     except ValueError:  # read while its holder signs
         return {}
     return found if isinstance(found, dict) else {}

@@ -5,24 +5,27 @@ Everything appears under its final name whole or not at all: it is written under
 Not here: keys (keys.py), who holds a campaign (leases.py), what records mean (core).
 """
 
-import errno
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from property_video.core.errors import MissingMedia, StoreError, StoreFull
 from property_video.core.outputs import MediaRef
-from property_video.files import written_whole
+from property_video.files import NO_ROOM
 from property_video.store import keys
+from property_video.store.locks import ALONE, SHARED, lock_file, take, try_take
 
 R = TypeVar("R", bound=BaseModel)
+
+OWNER: Final = ".owner"
+"""Lock in every scratch folder, held by the process that works there."""
 
 CHUNK = 1 << 20
 """Bytes read at a time: files move as streams, so memory does not grow with a photo or a film."""
@@ -47,7 +50,7 @@ class LocalStore:
             StoreFull: no space is left.
             StoreError: the store cannot be written.
         """
-        with self._translated(file):
+        with translated(file):
             key = keys.media(sha256_of(file), file.suffix)
             size = file.stat().st_size
             target = self.path(key)
@@ -81,28 +84,35 @@ class LocalStore:
     def scratch(self, what: str) -> Iterator[Path]:
         """A folder for unfinished work that goes away at the end; `what` is part of its name.
 
+        A lock in it says that its owner lives.
+
         Raises:
             StoreFull: no space is left.
             StoreError: the store cannot be written.
         """
-        with self._translated(self.root / keys.SCRATCH):
-            base = self.path(keys.SCRATCH)
-            base.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{what}-", dir=base))
-        try:
+        base = self.path(keys.SCRATCH)
+        with ExitStack() as owned:
+            # This keeps a sweep from coming between the making of the folder and of its lock.
+            with translated(base), lock_file(self.path(keys.SCRATCH_LOCK)) as lock:
+                take(lock, SHARED)
+                base.mkdir(exist_ok=True)
+                folder = Path(tempfile.mkdtemp(prefix=f"{what}-", dir=base))
+                owned.callback(shutil.rmtree, folder, ignore_errors=True)
+                take(owned.enter_context(lock_file(folder / OWNER)), ALONE)
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
-    def sweep_scratch(self, is_alive: Callable[[int], bool]) -> int:
-        """Remove the scratch folders of processes that are gone; return how many there were."""
-        swept = 0
-        for folder in self._children(keys.SCRATCH):
-            owner = folder.name.split("-", 1)[0]
-            if owner.isdigit() and not is_alive(int(owner)):
+    def sweep_scratch(self) -> int:
+        """Remove the scratch folders whose owners are gone; return how many there were.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        with translated(self.path(keys.SCRATCH)), lock_file(self.path(keys.SCRATCH_LOCK)) as lock:
+            take(lock, ALONE)
+            left = [folder for folder in self._children(keys.SCRATCH) if folder.is_dir() and not _is_owned(folder)]
+            for folder in left:
                 shutil.rmtree(folder, ignore_errors=True)
-                swept += 1
-        return swept
+        return len(left)
 
     # --- records
 
@@ -113,12 +123,17 @@ class LocalStore:
             StoreFull: no space is left.
             StoreError: the store cannot be written.
         """
-        target = self.path(key)
-        with self._translated(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with written_whole(target) as partial:
-                partial.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-                _sync(partial)
+        with self._drafted(record) as draft:
+            self.place(draft, key)
+
+    @contextmanager
+    def _drafted(self, record: BaseModel) -> Iterator[Path]:
+        """A file in scratch with a record in it. Beside its target, a killed process would leave it for ever."""
+        with self.scratch("record") as scratch:
+            draft = scratch / "record.json"
+            with translated(draft):
+                draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            yield draft
 
     def read(self, key: str, kind: type[R]) -> R | None:
         """Read a record; None when there is none, or when an older version of the product wrote it otherwise.
@@ -127,35 +142,34 @@ class LocalStore:
             StoreError: it is there and cannot be read.
         """
         path = self.path(key)
-        with self._translated(path):
+        with translated(path):
             try:
-                text = path.read_text(encoding="utf-8")
+                found = path.read_bytes()
             except FileNotFoundError:
                 return None
         try:
-            return kind.model_validate_json(text)
+            return kind.model_validate_json(found)
         except ValidationError:
             return None
 
     def create(self, key: str, record: BaseModel) -> bool:
         """Write a record unless the key exists; return whether this call wrote it.
 
-        A temporary file linked to its name: exclusive and whole, where `open(..., "x")` shows readers a torn file.
+        A draft linked to its name: exclusive and whole, where `open(..., "x")` shows readers a torn file.
+
+        Raises:
+            StoreFull: no space is left.
+            StoreError: the store cannot be written.
         """
         target = self.path(key)
-        with self._translated(target):
+        with self._drafted(record) as draft, translated(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)
-            partial = Path(name)
+            _sync(draft)
             try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(record.model_dump_json(indent=1) + "\n")
-                os.link(partial, target)
-                return True
+                target.hardlink_to(draft)
             except FileExistsError:
                 return False
-            finally:
-                partial.unlink(missing_ok=True)
+            return True
 
     def publish(self, ref: MediaRef, key: str) -> Path:
         """Let a media file be found under a name as well: a hard link, or a copy where links do not work.
@@ -165,15 +179,15 @@ class LocalStore:
             StoreFull, StoreError: the store cannot be written.
         """
         source, target = self.media_path(ref.key), self.path(key)
-        with self._translated(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        with self.scratch("link") as scratch, translated(target):
             if target.exists() and target.samefile(source):
                 return target
-            with written_whole(target) as partial:
-                try:
-                    partial.hardlink_to(source)
-                except OSError:
-                    shutil.copyfile(source, partial)
+            link = scratch / source.name
+            try:
+                link.hardlink_to(source)
+            except OSError:
+                shutil.copyfile(source, link)
+            self.place(link, key)
         return target
 
     def place(self, file: Path, key: str) -> None:
@@ -184,7 +198,7 @@ class LocalStore:
             StoreError: the store cannot be written.
         """
         target = self.path(key)
-        with self._translated(target):
+        with translated(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             _sync(file)
             file.replace(target)
@@ -200,7 +214,7 @@ class LocalStore:
     def remove(self, key: str) -> int:
         """Remove a file; return the bytes that were freed."""
         path = self.path(key)
-        with self._translated(path):
+        with translated(path):
             try:
                 size = path.stat().st_size
                 path.unlink()
@@ -210,25 +224,29 @@ class LocalStore:
 
     def _children(self, prefix: str) -> list[Path]:
         folder = self.path(prefix)
-        with self._translated(folder):
+        with translated(folder):
             try:
                 return sorted(folder.iterdir())
             except FileNotFoundError:
                 return []
 
-    @contextmanager
-    def _translated(self, what: Path) -> Iterator[None]:
-        """Let no bare OSError out of the store."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StoreFull(
-                    f"No space is left for {what}.", "Free some space or run `property-video prune`, then run again."
-                ) from error
-            raise StoreError(
-                f"{what}: {error.strerror or error}.", "Check the store's folder and its rights."
+
+@contextmanager
+def translated(what: Path) -> Iterator[None]:
+    """Let no bare OSError out of the store; `what` is the file or folder that it names."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise StoreFull(
+                f"No space is left for {what}.", "Free some space or run `property-video prune`, then run again."
             ) from error
+        raise StoreError(f"{what}: {error.strerror or error}.", "Check the store's folder and its rights.") from error
+
+
+def _is_owned(folder: Path) -> bool:
+    with lock_file(folder / OWNER) as owner:
+        return not try_take(owner, ALONE)
 
 
 def sha256_of(file: Path) -> str:

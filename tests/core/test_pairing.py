@@ -170,6 +170,17 @@ def test_the_outro_prefers_dusk_and_the_hook_daylight():
         assert (found[1].first, found[7].first) == ("day.jpg", "dusk.jpg")
 
 
+def test_the_only_exterior_opens_the_film():
+    found = shots(photo("front.jpg", "exterior"), photo("bedroom.jpg", "bedroom"))
+    assert found[1].first == "front.jpg"
+    assert found[7].left_out
+
+
+def test_light_outranks_the_room_for_hook_and_outro():
+    found = shots(photo("dusk.jpg", "exterior", evening=True), photo("day.jpg", "pool"))
+    assert (found[1].first, found[7].first) == ("day.jpg", "dusk.jpg")
+
+
 def test_the_same_inputs_give_the_same_shot_list_and_the_seed_decides_between_equals():
     equals = [photo(f"bed-{i}.jpg", "bedroom") for i in range(8)]
     assert shots(*equals, seed=3) == shots(*equals, seed=3)

@@ -468,7 +468,6 @@ def test_tiny_and_absurdly_narrow_pictures_are_refused(tmp_path, size, words):
     assert words in refusal(source, tmp_path).reason
 
 
-
 def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "a.jpg").touch()
     assert "empty" in refusal(tmp_path / "a.jpg", tmp_path).reason

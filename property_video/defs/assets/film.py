@@ -36,7 +36,6 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
         code_version=str(VERSIONS["track"]),
         # The in-process executor would run the track before all scenes.
         op_tags={"dagster/priority": "-1"},
-        retry_policy=retry,
         check_specs=check_specs("audio_track", TRACK_CHECKS),
         description="One stereo track for the whole film: its changes land on the cuts, mastered to -14 LUFS.",
     )
@@ -47,7 +46,7 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
         tracks: dg.ResourceParam[TrackProvider],
         progress: dg.ResourceParam[Progress],
     ):
-        with told_to_dagster():
+        with told_to_dagster(context, retry):
             order = current_orders(store, orders).track
             try:
                 track = settle_track(store, context.partition_key, order, tracks, partial(progress, "audio_track"))
@@ -92,7 +91,6 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
         kinds={"video"},
         owners=["team:media"],
         code_version=str(VERSIONS["film"]),
-        retry_policy=retry,
         check_specs=check_specs("final_video", FILM_CHECKS),
         description="The unbranded master: clips joined without re-encoding, with the track; checked before it counts.",
     )
@@ -110,7 +108,7 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
         store: dg.ResourceParam[LocalStore],
     ):
         clips = (scene_1, scene_2, scene_3, scene_4, scene_5, scene_6, scene_7)
-        with told_to_dagster():
+        with told_to_dagster(context, retry):
             try:
                 film = settle_film(store, current_orders(store, orders), clips, audio_track)
             except FailedVerification as failed:

@@ -10,7 +10,7 @@ from property_video.core.orders import plan
 from property_video.core.pairing import ShotList, choose_pairs
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.verdicts import PAIR_CHECKS, judge_pairs, require
-from property_video.core.wishes import Wishes
+from property_video.core.wishes import Wishes, photo_wishes
 from property_video.defs.failures import told_to_dagster
 from property_video.defs.metadata import check_results, check_specs, inline, result, table
 from property_video.defs.partitions import campaigns
@@ -36,8 +36,8 @@ def selected_pairs(
     store: dg.ResourceParam[LocalStore],
 ):
     """Fill the storyboard's scenes with photos."""
-    wishes = brief.brief.photos
     with told_to_dagster():
+        wishes = photo_wishes(brief.brief.photos, uploaded_photos)
         shot_list = choose_pairs(
             brief.storyboard,
             photo_analysis,

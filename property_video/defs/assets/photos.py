@@ -10,12 +10,12 @@ from pathlib import Path
 import dagster as dg
 
 from property_video.core.brief import Brief
-from property_video.core.edits import Edit, checked_edit
+from property_video.core.edits import Edit, Edits, checked_edit
 from property_video.core.errors import BadInput
 from property_video.core.fingerprints import VERSIONS, fingerprint
 from property_video.core.photo import UploadedPhotos
 from property_video.core.verdicts import PHOTO_CHECKS, judge_photos
-from property_video.core.wishes import Wishes, resolve, storyboard_wanted
+from property_video.core.wishes import Wishes, photo_wishes, resolve, storyboard_wanted
 from property_video.defs.failures import told_to_dagster
 from property_video.defs.metadata import Shown, check_results, check_specs, picture, result, table
 from property_video.defs.partitions import campaigns
@@ -55,10 +55,11 @@ def brief(
     campaign = context.partition_key
     with told_to_dagster():
         chosen = {key: value for key, value in config.model_dump().items() if value is not None}
-        add_edit(store, campaign, checked_edit(Edit(values=chosen), load_moves(), storyboard_names()))
-        edits = read_edits(store, campaign)
         written = _brief_of(store, find_source(store, Path(uploads.folder), campaign), campaign)
-        wishes = resolve(campaign, written, edits, load_storyboard(storyboard_wanted(written, edits)), load_moves())
+        resolved = partial(_resolved, campaign, written)
+        edit = checked_edit(Edit(values=chosen), load_moves(), storyboard_names())
+        add_edit(store, campaign, edit, check=resolved)
+        wishes = resolved(read_edits(store, campaign))
     facts = written.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     return result(
         wishes,
@@ -79,9 +80,13 @@ def brief(
             "mood": wishes.mood,
             "seed": wishes.seed,
             "brief": dg.MetadataValue.json(facts),
-            "edits": dg.MetadataValue.json(edits.model_dump(mode="json", exclude_none=True)),
+            "edits": dg.MetadataValue.json(wishes.edits.model_dump(mode="json", exclude_none=True)),
         },
     )
+
+
+def _resolved(campaign: str, written: Brief, edits: Edits) -> Wishes:
+    return resolve(campaign, written, edits, load_storyboard(storyboard_wanted(written, edits)), load_moves())
 
 
 def _brief_of(store: LocalStore, folder: Path, campaign: str) -> Brief:
@@ -144,7 +149,7 @@ def _photos_of(
         if last is None:
             raise BadInput(f"{folder} does not exist.", "Name the folder that holds the photos.")
         context.log.warning(f"{folder} is gone; working with the {len(last.photos)} photos taken in before.")
-        return last
+        return last.model_copy(update={"found": len(last.photos)})
     return take_in(store, folder, partial(progress, "uploaded_photos"))
 
 
@@ -172,7 +177,8 @@ def photo_analysis(
     from property_video.intake.photos import analyse
 
     with told_to_dagster():
-        analysis = analyse(store, uploaded_photos, brief.brief.photos.rooms, partial(progress, "photo_analysis"))
+        rooms = photo_wishes(brief.brief.photos, uploaded_photos).rooms
+        analysis = analyse(store, uploaded_photos, rooms, partial(progress, "photo_analysis"))
     return result(
         analysis,
         fingerprint("look", verdicts=analysis.verdicts),

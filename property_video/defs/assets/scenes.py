@@ -49,7 +49,6 @@ def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
         owners=["team:media"],
         code_version=str(VERSIONS["clip"]),
         op_tags={"dagster/priority": "1"},
-        retry_policy=retry,
         check_specs=check_specs(key, CLIP_CHECKS),
         description=f"The clip of {key.replace('_', ' ')}: a camera move from its first photo to its last, or the "
         "reason why the scene is left out. Launch it with other photos, another move or seed to re-roll it; what is "
@@ -64,9 +63,10 @@ def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
         progress: dg.ResourceParam[Progress],
     ):
         campaign = context.partition_key
-        with told_to_dagster():
+        with told_to_dagster(context, retry):
             chosen = {name: value for name, value in config.model_dump().items() if value is not None}
-            add_edit(store, campaign, checked_edit(Edit(scene=key, values=chosen), load_moves(), storyboard_names()))
+            edit = checked_edit(Edit(scene=key, values=chosen), load_moves(), storyboard_names())
+            add_edit(store, campaign, edit, check=lambda edits: replan(orders, edits, load_moves()))
             order = current_orders(store, orders).scene(key)
             try:
                 clip = settle_scene(store, campaign, order, clips, partial(progress, key))
