@@ -26,7 +26,7 @@ dev: demo ## Start the UI on the sample: http://127.0.0.1:3000
 	$(BIN)/property-video dev
 
 test: setup ## Run the fast tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: setup ## Run the slow tests: kills, big photos, the benchmark's sanity
 	$(BIN)/pytest -m slow --timeout 1200

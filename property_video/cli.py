@@ -6,6 +6,7 @@ Not here: making films (engine), the graph (defs).
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Annotated, Any, ParamSpec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from property_video.core.campaign import checked_slug, slug_for_folder
 from property_video.core.errors import BadInput, PropertyVideoError
@@ -170,6 +172,8 @@ def _checked_out(file: Path | None) -> Path | None:
         raise BadInput(f"--out {target} is a folder.", "Name a file, such as film.mp4.")
     if not target.parent.is_dir():
         raise BadInput(f"--out {target}: there is no folder {target.parent}.", "Make it first.")
+    if not os.access(target.parent, os.W_OK):
+        raise BadInput(f"--out {target}: {target.parent} cannot be written.", "Name a file in another folder.")
     return target
 
 
@@ -191,6 +195,11 @@ def _progress(console: Console) -> Iterator[Bars | Lines]:
         yield Lines(console)
 
 
+def _add_row(table: Table, *cells: str) -> None:
+    """Add cells as they are: a photo or a client may be named with square brackets, which are rich's markup."""
+    table.add_row(*map(Text, cells))
+
+
 def _tell(summary: dict[str, Any]) -> None:
     table = Table(title=f"{summary['campaign']}: {summary['duration_s']:.0f} s", title_justify="left")
     for column in ("scene", "title", "first", "last", "confidence", "why"):
@@ -198,7 +207,8 @@ def _tell(summary: dict[str, Any]) -> None:
     for scene in summary["scenes"]:
         if scene["left_out"] and not scene["title"]:
             continue
-        table.add_row(
+        _add_row(
+            table,
             scene["scene"].removeprefix("scene_"),
             scene["title"],
             scene["first"] or "left out",
@@ -296,7 +306,8 @@ def films() -> None:
         table.add_column(column, overflow="fold")
     for film in records:
         if film is not None:
-            table.add_row(
+            _add_row(
+                table,
                 film.campaign,
                 film.client,
                 film.title,
@@ -319,7 +330,8 @@ def doctor() -> None:
     findings = examine(read_settings())
     table = Table(show_header=False)
     for finding in findings:
-        table.add_row("[green]ok[/]" if finding.fine else "[bold red]STOPS FILMS[/]", finding.what, finding.found)
+        verdict = Text("ok", style="green") if finding.fine else Text("STOPS FILMS", style="bold red")
+        table.add_row(verdict, finding.what, Text(finding.found))
     wide = out if out.is_terminal else Console(width=160, highlight=False)
     wide.print(table)
     if not all(finding.fine for finding in findings):

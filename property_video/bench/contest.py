@@ -54,11 +54,16 @@ FOREIGN: Final = ("PROPERTY_VIDEO_", "PYTHONDONTWRITEBYTECODE")
 
 
 class SceneRound(Record):
-    """One scene, painted, encoded and rendered. `painting_cpu_s` is the camera's share, encoding and writing apart."""
+    """One scene, painted, encoded and rendered.
+
+    `painting_cpu_s` is the camera's share, encoding and writing apart; `reading_cpu_s` is what x264 alone lost with
+    reading painted frames.
+    """
 
     scene: str
     frames: int
     painting_cpu_s: float
+    reading_cpu_s: float
     x264: Usage
     clip: Usage
 
@@ -77,9 +82,10 @@ class Round(Record):
     scenes: tuple[SceneRound, ...]
     join: Usage
     make: Usage
-    found: Usage
-    make_imports: Usage
     plain: Usage
+    make_found: Usage
+    plain_found: Usage
+    make_imports: Usage
     moviepy: Idiomatic
 
 
@@ -175,13 +181,14 @@ class _Contest:
             scenes.append(self._scene(scene, frames[scene]))
         tell("joining")
         join, _ = self._piece("join", clips=[f"{scene}.mp4" for scene in frames], out="joined.mp4")
-        tell("make from a cold start")
-        make = self._make("cold", self.listing)
-        shutil.rmtree(self.folder / "cold")
-        tell("make with everything found, imports, plain function calls")
-        found = self._make("made", self.listing)
+        tell("the film from a cold start, by make and by plain function calls")
+        by_turns = {"make": lambda: self._make("cold", self.listing), "plain": self._plain}
+        cold = {name: by_turns[name]() for name in sorted(by_turns, reverse=bool(number % 2))}
+        tell("the same with everything found, and imports")
+        found = self._make("cold", self.listing)
+        plain_found = self._plain()
         imports, _ = self._run([sys.executable, "-c", f"import {', '.join(MAKE_IMPORTS)}"])
-        plain, _ = self._work("plain", store="plain", campaign=CAMPAIGN, photos=str(self.listing))
+        shutil.rmtree(self.folder / "cold")
         shutil.rmtree(self.folder / "plain")
         # Every round takes another scene: the film's average is nearer than with the same one again.
         scene = list(frames)[(number * 3) % len(frames)]
@@ -190,22 +197,22 @@ class _Contest:
         return Round(
             scenes=tuple(scenes),
             join=join,
-            make=make,
-            found=found,
+            **cold,
+            make_found=found,
+            plain_found=plain_found,
             make_imports=imports,
-            plain=plain,
             moviepy=Idiomatic(scene=scene, frames=frames[scene], usage=usage),
         )
 
     def _scene(self, scene: str, frames: int) -> SceneRound:
         raw = self.folder / "frames.yuv"
         _, painted = self._piece("paint", scene=scene, out=raw.name)
-        x264, _ = self._piece("x264", scene=scene, raw=raw.name, out="x264.mp4")
+        x264, read = self._piece("x264", scene=scene, raw=raw.name, out="x264.mp4")
         raw.unlink()
         clip, _ = self._piece("clip", scene=scene, out=f"{scene}.mp4")
         if not filecmp.cmp(self.folder / "x264.mp4", self.folder / f"{scene}.mp4", shallow=False):
             raise BadOutput(f"{scene}: x264 alone and the renderer did not encode the same frames.")
-        return SceneRound(scene=scene, frames=frames, x264=x264, clip=clip, **painted)
+        return SceneRound(scene=scene, frames=frames, x264=x264, clip=clip, **painted, **read)
 
     def _big_photo(self, photos: Path, *, progressive: bool) -> Usage:
         self.tell(f"memory: make with a {'progressive' if progressive else 'baseline'} JPEG of 100 megapixels")
@@ -227,6 +234,10 @@ class _Contest:
         """`property-video make` in a home of its own; a home that is not there yet makes it a cold start."""
         command = [sys.executable, "-m", "property_video.cli", "make", str(listing), "--campaign", CAMPAIGN, "--json"]
         usage, _ = self._run(command, home=home, watched=watched)
+        return usage
+
+    def _plain(self) -> Usage:
+        usage, _ = self._work("plain", store="plain", campaign=CAMPAIGN, photos=str(self.listing))
         return usage
 
     def _piece(self, name: str, *, watched: bool = False, **arguments: Any) -> tuple[Usage, dict[str, Any]]:

@@ -8,6 +8,7 @@ Not here: the store itself.
 import dagster as dg
 
 from property_video.core.records import Record
+from property_video.defs.failures import told_to_dagster
 from property_video.store import keys
 from property_video.store.local import LocalStore
 
@@ -22,7 +23,8 @@ class RecordIOManager(dg.IOManager):
         """Commit a step's record: its last act, after everything it names is in the store."""
         if not isinstance(obj, Record):
             raise TypeError(f"{context.asset_key.to_user_string()} returned {type(obj).__name__}, not a record")
-        self.store.write(keys.record(context.asset_key.path[-1], context.partition_key), obj)
+        with told_to_dagster():
+            self.store.write(keys.record(context.asset_key.path[-1], context.partition_key), obj)
 
     def load_input(self, context: dg.InputContext) -> Record:
         """Read the record of an upstream asset.
@@ -32,7 +34,8 @@ class RecordIOManager(dg.IOManager):
         """
         kind = context.dagster_type.typing_type
         asset, campaign = context.asset_key.path[-1], context.partition_key
-        found = self.store.read(keys.record(asset, campaign), kind)
+        with told_to_dagster():
+            found = self.store.read(keys.record(asset, campaign), kind)
         if found is None:
             raise dg.Failure(
                 f"{asset} has no record for {campaign} that can be read. Materialize {asset} first.",

@@ -3,6 +3,7 @@
 Not here: the objects themselves.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -58,17 +59,25 @@ def campaign_hold(wait_s: float) -> dg.ResourceDefinition:
     def hold(context: dg.InitResourceContext) -> Iterator[None]:
         run = context.run
         campaign = run.tags.get("dagster/partition") if run else None
-        if run is None or campaign is None or context.instance is None:
+        instance = context.instance
+        if run is None or campaign is None or instance is None:
             yield None
             return
-        context.instance.add_run_tags(run.run_id, signature(run.run_id))
+        instance.add_run_tags(run.run_id, signature(run.run_id))
         log = context.log
 
         def tell(holder: str) -> None:
             if log is not None:
-                log.info(f"{campaign} is being made by {holder}; waiting for it.")
+                log.info(f"{campaign} is held by {holder}; waiting for it.")
 
-        with campaign_lease(context.resources.store, campaign, run.run_id, wait_s=wait_s, on_wait=tell):
+        def pause(seconds: float) -> None:
+            # Dagster keeps interrupts back while it makes resources; asked to terminate the run, it says so here.
+            time.sleep(seconds)
+            if instance.get_runs_count(dg.RunsFilter([run.run_id], statuses=[dg.DagsterRunStatus.CANCELING])):
+                raise dg.Failure(f"Terminated while it waited for {campaign}.")
+
+        store, run_id = context.resources.store, run.run_id
+        with campaign_lease(store, campaign, run_id, wait_s=wait_s, on_wait=tell, sleep=pause):
             yield None
 
     return hold

@@ -3,8 +3,9 @@
 Not here: what edits mean (core/edits.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from property_video.core.edits import Edit, Edits, checked_edit
 from property_video.core.errors import BadBrief, BadInput
@@ -43,10 +44,8 @@ def keep_edit(
         raise BadInput(f"There is no campaign {campaign!r}.", f"There are: {', '.join(known) or 'none yet'}.")
     names = [photo.name for photo in uploaded.photos]
     whole = {key: match_name(str(value), names) if key in ("first", "last") else value for key, value in values.items()}
-    if "first" in whole and whole["first"] == whole.get("last"):
-        raise BadBrief(f"{whole['first']} cannot be both first and last photo.", "Name another one.")
     edit = checked_edit(Edit(scene=scene, values=whole, reset=reset), load_moves(), storyboard_names())
-    changed = add_edit(store, campaign, edit)
+    changed = add_edit(store, campaign, edit, check=partial(_check_photos, scene or "", names))
     source = find_source(store, settings.uploads, campaign)
     asset = scene or "the film"
     return Kept(
@@ -54,3 +53,11 @@ def keep_edit(
         edits=read_edits(store, campaign),
         next_step=f"property-video make {source} --campaign {campaign}   (or materialize {asset} in the UI)",
     )
+
+
+def _check_photos(scene: str, names: Sequence[str], edits: Edits) -> None:
+    """What stands for a scene after an edit, together with what stood before, names two photos."""
+    standing = edits.scene(scene)
+    first, last = (match_name(name, names) if name else None for name in (standing.first, standing.last))
+    if first is not None and first == last:
+        raise BadBrief(f"{first} cannot be both first and last photo of {scene}.", "Name another one.")

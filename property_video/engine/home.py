@@ -20,6 +20,9 @@ from property_video.settings import PACKAGE, Settings
 from property_video.store.local import translated
 from property_video.store.locks import ALONE, lock_file, take
 
+LEAST_ROOM: Final = 1_000_000
+"""Bytes free below which a database error means that there is no room: one film's events take 2 MB."""
+
 CONFIG: Final = "dagster.yaml"
 SCHEDULES: Final = "schedules"
 HISTORY: Final = "history"
@@ -128,6 +131,7 @@ def _history_told(home: Path) -> Iterator[None]:
         yield
     except DBAPIError as error:
         said = str(error.orig)
-        if "full" in said:
+        # SQLite calls a full disk "disk I/O error" where it finds no room for its index of the write-ahead log.
+        if "full" in said or shutil.disk_usage(home).free < LEAST_ROOM:
             raise StoreFull(f"No space is left for the run history in {home}.", "Free some space there.") from error
         raise StoreError(f"The run history in {home} cannot be used: {said}.", "Check that folder.") from error

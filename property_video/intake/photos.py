@@ -3,7 +3,6 @@
 Not here: listing the folder (media/upload_files.py), decoding (media/read_photo.py).
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -120,18 +119,21 @@ def _find(store: LocalStore, sha256: str) -> Read | None:
 def _read_all(
     store: LocalStore, files: Sequence[tuple[str, Path]], on_progress: OnProgress
 ) -> dict[str, Read | BadPhoto]:
-    """Read files in worker processes and keep what was read, by the SHA-256 of each."""
+    """Read files in worker processes, by the SHA-256 of each; what was read is kept at once, whatever comes after."""
+    kept: dict[str, Read | BadPhoto] = {}
     with store.scratch("photos") as scratch, PhotoWorkers() as workers:
-        jobs = [
-            PhotoJob(source=path, working=scratch / f"{sha}.jpg", preview=scratch / f"{sha}.preview.jpg")
+        jobs = {
+            PhotoJob(source=path, working=scratch / f"{sha}.jpg", preview=scratch / f"{sha}.preview.jpg"): sha
             for sha, path in files
-        ]
-        finished = itertools.count(1)
-        done = workers.prepare_many(jobs, on_done=lambda *_: on_progress(next(finished), len(jobs)))
-        return {
-            sha: outcome if isinstance(outcome, BadPhoto) else _keep(store, sha, outcome, job)
-            for (sha, _), job, outcome in zip(files, jobs, done, strict=True)
         }
+
+        def keep(job: PhotoJob, outcome: Reading | BadPhoto) -> None:
+            sha = jobs[job]
+            kept[sha] = outcome if isinstance(outcome, BadPhoto) else _keep(store, sha, outcome, job)
+            on_progress(len(kept), len(jobs))
+
+        workers.prepare_many(list(jobs), on_done=keep)
+    return kept
 
 
 def _keep(store: LocalStore, sha256: str, reading: Reading, job: PhotoJob) -> Read:

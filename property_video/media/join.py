@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 AUDIO_BIT_RATE: Final = 192_000
 """AAC-LC at 192 kb/s moved a mastered track's true peak by 0.05 dB at most."""
 
+UNDECODED: Final = {"skip_frame": "all"}
+"""Options for opening a clip whose packets are all that is wanted: FFmpeg would decode a key frame in search of more
+to say about it, 25 ms CPU a clip. The template is opened without: the film would lose its sample aspect ratio."""
+
 
 def join(clips: Sequence[Path], track: Path | None, out: Path, film: FilmFormat, tags: Mapping[str, str]) -> None:
     """Join clips to a film without decoding a picture; encode the track in the same file.
@@ -77,7 +81,7 @@ def _checked(clips: Sequence[Path], film: FilmFormat) -> list[int]:
     wanted: dict[str, object] = {"codec": "h264", "size": (film.width, film.height), "rate": film.fps}
     for clip in clips:
         try:
-            with av.open(str(clip)) as container:
+            with av.open(str(clip), options=UNDECODED) as container:
                 stream = container.streams.video[0]
                 context = stream.codec_context
                 found: dict[str, object] = {
@@ -106,7 +110,7 @@ def _copied(clips: Sequence[Path], lengths: Sequence[int], stream: "VideoStream"
 
     offset = 0
     for clip, length in zip(clips, lengths, strict=True):
-        with av.open(str(clip)) as container:
+        with av.open(str(clip), options=UNDECODED) as container:
             source = container.streams.video[0]
             assert source.average_rate is not None and source.time_base is not None
             frame = round(1 / (source.average_rate * source.time_base))

@@ -119,7 +119,6 @@ def test_outdoors_the_sky_gives_way_and_indoors_the_ceiling():
         ({"scenes": {2: {"seconds": 6}}}, {"scene_2", "audio_track"}),
         ({"client": "Sea & Sons", "property": {"name": "Oak"}, "brand": {"agent": "Marta"}}, set()),
     ],
-    ids=str,
 )
 def test_a_change_remakes_what_depends_on_it_and_nothing_else(wanted, again):
     assert changed(ordered(), ordered(**wanted)) == again

@@ -57,18 +57,20 @@ def write_listing(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Place:
-    """A home, a store and a listing of their own."""
+    """A home, a store and uploads of their own, under `root` if not said otherwise, and a listing."""
 
     root: Path
     photos: Path
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(home=self.root / "home", store=self.root / "store", uploads=self.root / "uploads")
+    own_store: Path | None = None
+    home: Path | None = None
 
     @property
     def store(self) -> Path:
-        return self.settings.store
+        return self.own_store or self.root / "store"
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(home=self.home or self.root / "home", store=self.store, uploads=self.root / "uploads")
 
     def start(self, *arguments: str, program: tuple[str, ...] = MAKE, **options: Any) -> "subprocess.Popen[str]":
         """Start `make --json` of the listing, in a process group of its own."""
@@ -101,6 +103,10 @@ class Place:
         """Every scene's take in the store, and when it was written."""
         return {path: path.stat().st_mtime_ns for path in self.store.glob(f"takes/{CAMPAIGN}/scene_*/*.json")}
 
+    def recorded_runs(self) -> list[Path]:
+        """The files in which the history keeps the events of each run."""
+        return list((self.settings.home / "history" / "runs").glob("*-*.db"))
+
     def runs(self) -> dict[str, str]:
         """The status of every run of the home, by its id."""
         from property_video.engine.home import opened_instance
@@ -123,14 +129,23 @@ def succeeded(process: "subprocess.Popen[str]") -> dict[str, Any]:
     return summary
 
 
-def send_at(process: "subprocess.Popen[str]", moment: Callable[[], object], sign: int = signal.SIGKILL) -> str:
-    """Send a signal to a process the moment something becomes true; return what it said on stderr."""
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+def wait_for(moment: Callable[[], object], process: "subprocess.Popen[str] | None" = None) -> None:
+    """Wait until something becomes true; `process` must not end before."""
     deadline = time.monotonic() + 120
     while not moment():
-        assert process.poll() is None, f"it ended before the moment came: {process.stderr and process.stderr.read()}"
+        assert process is None or process.poll() is None, f"ended too soon: {process.communicate()}"
         assert time.monotonic() < deadline, "the moment never came"
         time.sleep(0.002)
-    process.send_signal(sign)
+
+
+def send_at(process: "subprocess.Popen[str]", moment: Callable[[], object], send: Callable[[int], None] = kill) -> str:
+    """End a process the moment something becomes true; return what it said on stderr."""
+    wait_for(moment, process)
+    send(process.pid)
     return process.communicate(timeout=60)[1]
 
 

@@ -6,10 +6,20 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from make_kit import CAMPAIGN, KILL_BEFORE_COMMIT, Place, assert_finished, assert_sound, send_at, write_listing
+from make_kit import (
+    CAMPAIGN,
+    KILL_BEFORE_COMMIT,
+    Place,
+    assert_finished,
+    assert_sound,
+    send_at,
+    wait_for,
+    write_listing,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +48,7 @@ def made_after_a_kill(place: Place) -> None:
 
 MOMENTS: dict[str, Callable[[Place], object]] = {
     "while a new home is furnished": lambda place: (place.settings.home / ".new" / "history").exists(),
-    "when a run is recorded": lambda place: list((place.settings.home / "history" / "runs").glob("*-*.db")),
+    "when a run is recorded": Place.recorded_runs,
     "while photos are read": lambda place: place.in_scratch("photos"),
     "in the middle of a scene": lambda place: any(f.stat().st_size > 48 for f in place.in_scratch("scene_*")),
     "between scenes": lambda place: place.finished_scenes(),
@@ -54,7 +64,7 @@ def test_a_film_is_made_after_a_kill_at_every_moment(place: Place):
     for moment, has_come in MOMENTS.items():
         before, takes = set(place.runs()), place.takes()
         process = place.start()
-        send_at(process, lambda has_come=has_come: has_come(place))
+        send_at(process, partial(has_come, place))
         assert process.returncode == -signal.SIGKILL, moment
         assert_sound(place)
         assert takes.items() <= place.takes().items(), f"a finished scene was made again: {moment}"
@@ -171,10 +181,3 @@ def test_three_first_makes_at_once_share_a_new_home(place: Place):
     assert [process.returncode for process in processes] == [0, 0, 0], said
     assert list(place.runs().values()) == ["SUCCESS"] * 3
     assert_sound(place)
-
-
-def wait_for(moment: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not moment():
-        assert time.monotonic() < deadline, "the moment never came"
-        time.sleep(0.005)

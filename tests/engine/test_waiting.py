@@ -1,0 +1,30 @@
+import threading
+import time
+from dataclasses import replace
+
+import dagster as dg
+from conftest import CAMPAIGN, Studio
+
+from property_video.engine.processes import signature
+from property_video.store.leases import campaign_lease
+
+
+def terminate_when_it_waits(instance: dg.DagsterInstance, run_ids: list[str]) -> None:
+    """What the UI's Terminate does first, as soon as the run has signed."""
+    while not (runs := [run for run in instance.get_runs() if run.tags.items() >= signature(run.run_id).items()]):
+        time.sleep(0.02)
+    run_ids.append(runs[0].run_id)
+    instance.report_run_canceling(runs[0])
+
+
+def test_a_run_that_is_terminated_while_it_waits_ends_as_canceled(empty_studio: Studio):
+    patient = replace(empty_studio, settings=replace(empty_studio.settings, lease_wait_s=60.0))
+    terminated: list[str] = []
+    person = threading.Thread(target=terminate_when_it_waits, args=(patient.instance, terminated))
+    with campaign_lease(patient.store, CAMPAIGN, "another-run", wait_s=0):
+        person.start()
+        assert not patient.run().success
+        person.join()
+    run = patient.instance.get_run_by_id(terminated[0])
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.CANCELED
