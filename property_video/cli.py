@@ -369,7 +369,7 @@ def bench(
     measured = measure(rounds=many, quick=quick, photos=SAMPLE, tell=lambda what: err.print(f"{what} …", markup=False))
     write_json(measured, on, target)
     wide = out if out.is_terminal else Console(width=200, highlight=False)
-    wide.print(figure_table(figures(measured)))
+    wide.print(figure_table(figures(measured), many))
     wide.print(cost_table(costs(measured)))
     out.print(f"Numbers: {target}", markup=False)
 

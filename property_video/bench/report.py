@@ -30,9 +30,9 @@ PACKAGES: Final = (
 )
 
 
-def figure_table(rows: Sequence[Figure]) -> Table:
+def figure_table(rows: Sequence[Figure], rounds: int) -> Table:
     """What was measured against what it should be."""
-    table = Table(title="Figures: median of the rounds", title_justify="left")
+    table = Table(title=f"Figures: median of {rounds} round{'s' if rounds > 1 else ''}", title_justify="left")
     for column in ("figure", "value", "least to most", "goal", "ok?", "how"):
         table.add_column(column, overflow="fold")
     marks = {True: "[green]ok[/]", False: "[bold red]no[/]", None: ""}

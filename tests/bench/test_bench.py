@@ -120,6 +120,12 @@ def test_goals_are_judged_at_their_edge():
     assert met["make, everything found: CPU"] is None
 
 
+def test_a_quick_film_is_too_short_for_goals_but_memory_is_judged():
+    met = {row.name: row.met for row in figures(a_benchmark().model_copy(update={"quick": True}))}
+    assert met["make from a cold start / x264 alone"] is None
+    assert met["memory, make with a progressive one"] is False
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
@@ -137,7 +143,7 @@ def test_values_read_as_people_say_them(value, unit, text):
 def test_the_tables_show_every_figure_and_every_contestant():
     measured = a_benchmark()
     console = Console(file=io.StringIO(), width=220)
-    console.print(figure_table(figures(measured)), cost_table(costs(measured)))
+    console.print(figure_table(figures(measured), 1), cost_table(costs(measured)))
     printed = console.file.getvalue()
     for row in [*figures(measured), *costs(measured)]:
         assert row.name in printed

@@ -22,6 +22,17 @@ from property_video.providers.embedded import Embedded
 from property_video.store.edits import add_edit, read_edits
 from property_video.store.local import sha256_of
 
+ASSETS = (
+    "brief",
+    "uploaded_photos",
+    "photo_analysis",
+    "selected_pairs",
+    "orders",
+    *SCENE_KEYS,
+    "audio_track",
+    "final_video",
+)
+
 IN_FILM = ["scene_1", "scene_2", "scene_6"]
 
 
@@ -106,16 +117,13 @@ def test_running_again_unchanged_makes_nothing_again(studio):
     assert studio.record("photo_analysis", PhotoAnalysis).found == 4
 
 
-def test_unchanged_outputs_keep_their_data_versions_so_that_nothing_below_them_turns_stale(studio):
-    def versions() -> dict[str, str]:
-        result = studio.run()
-        found = {}
-        for event in result.get_asset_materialization_events():
-            materialization = event.step_materialization_data.materialization
-            found[materialization.asset_key.to_user_string()] = materialization.tags["dagster/data_version"]
-        return found
+def test_unchanged_outputs_keep_their_data_versions_so_that_nothing_below_them_turns_stale(studio, finished):
+    def versions(instance: dg.DagsterInstance) -> dict[str, str]:
+        latest = {asset: instance.get_latest_materialization_event(dg.AssetKey(asset)) for asset in ASSETS}
+        return {asset: event.asset_materialization.tags["dagster/data_version"] for asset, event in latest.items()}
 
-    assert versions() == versions()
+    studio.made()
+    assert versions(studio.instance) == versions(finished.instance)
 
 
 def test_a_changed_photo_remakes_its_scene_and_the_film_only(studio):
@@ -333,9 +341,8 @@ def test_a_photo_that_the_brief_misspells_is_told(studio):
 @pytest.fixture(scope="module")
 def shown(finished) -> dict[str, dict[str, dg.MetadataValue]]:
     """Metadata of the last materialization of each asset."""
-    assets = ["brief", "uploaded_photos", "photo_analysis", "selected_pairs", "orders", *SCENE_KEYS]
     found = {}
-    for asset in (*assets, "audio_track", "final_video"):
+    for asset in ASSETS:
         event = finished.instance.get_latest_materialization_event(dg.AssetKey(asset))
         found[asset] = dict(event.asset_materialization.metadata)
     return found
