@@ -4,12 +4,12 @@ Not here: which processes (contest.py), what the numbers mean (figures.py).
 """
 
 import json
-import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO, Any, Final
 
 from property_video.core.errors import PropertyVideoError
@@ -17,6 +17,9 @@ from property_video.core.records import Record
 
 SAMPLE_S: Final = 0.05
 """Seconds between two looks at memory. A look costs the watched process nothing but a short wait in page faults."""
+
+LAUNCHER: Final = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")))
+"""What starts a command, so that it does not inherit this process's peak memory; see there."""
 
 STARTUP: Final = "startup_cpu_s"
 """What a workload calls the CPU seconds it had used when its work began."""
@@ -28,8 +31,8 @@ class Usage(Record):
     Attributes:
         cpu_s: user and system seconds of all of them.
         wall_s: seconds from start to end.
-        peak_mb: largest resident set of any single one of them (ru_maxrss, exact), in 10^6 bytes; on Linux never less
-            than that of the process that measures.
+        peak_mb: largest resident set of any single one of them (ru_maxrss, exact), in 10^6 bytes; never less than the
+            launcher's 10.
         tree_mb: largest proportional set (PSS: shared pages divided among their users) of all of them together,
             sampled every `SAMPLE_S`; None when nobody looked.
         startup_cpu_s: CPU seconds of starting the interpreter and importing; 0 when the process did not tell.
@@ -64,27 +67,33 @@ def run(
     Raises:
         PropertyVideoError: it failed; the message ends with its last line on stderr.
     """
-    with TemporaryFile() as out, TemporaryFile() as err:
+    with TemporaryFile() as out, TemporaryFile() as err, NamedTemporaryFile() as report:
         begun = time.perf_counter()
-        child = subprocess.Popen(  # noqa: S603 - our own words
-            command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+        launcher = subprocess.Popen(  # noqa: S603 - our own words
+            [*LAUNCHER, report.name, *command],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
         )
         try:
-            status, used, tree = _watch(child.pid) if watched else (*os.wait4(child.pid, 0)[1:], None)
+            tree = _watch(launcher) if watched else None
+            launcher.wait()
         except BaseException:
-            child.kill()
-            child.wait()
+            launcher.terminate()
+            launcher.wait()
             raise
         wall = time.perf_counter() - begun
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
+        code, user_s, system_s, peak_kib = _text(report).split() or [str(launcher.returncode), "0", "0", "0"]
+        if int(code):
             last_words = (_text(err).strip().splitlines() or ["it says nothing"])[-1]
-            raise PropertyVideoError(f"{' '.join(command[1:4])} ended with code {child.returncode}: {last_words}")
+            raise PropertyVideoError(f"{' '.join(command[1:4])} ended with code {code}: {last_words}")
         said = json.loads(_text(out) or "{}")
     usage = Usage(
-        cpu_s=used.ru_utime + used.ru_stime,
+        cpu_s=float(user_s) + float(system_s),
         wall_s=wall,
-        peak_mb=used.ru_maxrss * 1024 / 1e6,
+        peak_mb=int(peak_kib) * 1024 / 1e6,
         tree_mb=tree,
         startup_cpu_s=said.pop(STARTUP, 0.0),
     )
@@ -96,20 +105,16 @@ def _text(file: IO[bytes]) -> str:
     return file.read().decode("utf-8", "replace")
 
 
-def _watch(pid: int) -> tuple[int, Any, float]:
-    """Wait for a child; its status, what it used, and the most memory that it and its descendants had."""
+def _watch(launcher: subprocess.Popen[bytes]) -> float:
+    """Wait until a launcher ends; the most memory that its descendants had together, in 10^6 bytes.
+
+    Of each its proportional set counts; those that just ended count nothing.
+    """
     most = 0.0
-    while True:
-        done, status, used = os.wait4(pid, os.WNOHANG)
-        if done:
-            return status, used, most
-        most = max(most, tree_memory(pid))
+    while launcher.poll() is None:
+        most = max(most, sum(_proportional_set(each) for each in _family(launcher.pid) if each != launcher.pid))
         time.sleep(SAMPLE_S)
-
-
-def tree_memory(pid: int) -> float:
-    """Proportional set of a process and its descendants in 10^6 bytes; those that just ended count nothing."""
-    return sum(_proportional_set(each) for each in _family(pid))
+    return most
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -149,8 +149,7 @@ def _keep_edits(draft: _Draft, edits: Edits, names: Sequence[str]) -> None:
     by_name = {photo.name: photo for photo in draft.photos}
     for number in draft.scenes:
         edit = edits.scene(scene_key(number))
-        chosen = [by_name[match_name(name, names)] if name else None for name in (edit.first, edit.last)]
-        first, last = chosen
+        first, last = (_chosen(draft, number, name, names, by_name) for name in (edit.first, edit.last))
         if first is not None and first == last:
             raise BadBrief(
                 f"{scene_key(number)}: {first.name} cannot be both first and last photo.", "Name another one."
@@ -165,6 +164,19 @@ def _keep_edits(draft: _Draft, edits: Edits, names: Sequence[str]) -> None:
             draft.reasons[number].append(f"{last.name} was chosen by hand as last photo.")
         if last is not None or first is not None:
             draft.by_hand.add(number)
+
+
+def _chosen(
+    draft: _Draft, number: int, name: str | None, names: Sequence[str], by_name: Mapping[str, Verdict]
+) -> Verdict | None:
+    """The photo a person chose; None, and a word in the shot list, when it has left the upload since."""
+    if name is None:
+        return None
+    try:
+        return by_name[match_name(name, names)]
+    except BadBrief:
+        draft.reasons[number].append(f"{name} was chosen by hand and is no longer among the usable photos.")
+        return None
 
 
 def _fill_by_room(draft: _Draft, photos: Sequence[Verdict]) -> None:

@@ -214,7 +214,7 @@ def judge_orders(orders: Orders, clips: Sequence[Clip], track_fingerprint: str) 
             check="picture_format",
             name="clips are those ordered",
             passed=not stale,
-            found=", ".join(stale) or "all are",
+            found=f"{', '.join(stale)} changed since: materialize it as well" if stale else "all are",
         ),
         Finding(
             check="sound_format",

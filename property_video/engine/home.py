@@ -106,7 +106,7 @@ def _furnish(home: Path) -> None:
             new.mkdir()
             shutil.copyfile(shipped(CONFIG), new / CONFIG)
             (new / CONFIG).rename(home / CONFIG)
-        if "sqlite" in (home / CONFIG).read_text(encoding="utf-8") and not (home / HISTORY).exists():
+        if b"sqlite" in (home / CONFIG).read_bytes() and not (home / HISTORY).exists():
             new.mkdir(exist_ok=True)
             (new / CONFIG).write_text("telemetry: {enabled: false}\n", encoding="utf-8")
             with dg.DagsterInstance.from_config(str(new)) as instance:

@@ -142,6 +142,12 @@ def test_a_person_may_choose_one_half_of_a_pair():
     assert found[2].first.startswith("bedroom")
 
 
+def test_a_chosen_photo_that_left_the_upload_gives_way_and_the_shot_list_says_so():
+    found = shots(*FULL, edits=Edits(scenes={"scene_2": SceneEdit(first="gone.jpg")}))
+    assert found[2].first.startswith("bedroom")
+    assert "gone.jpg was chosen by hand and is no longer" in found[2].reasons[0]
+
+
 def test_a_person_cannot_choose_one_photo_as_both():
     edits = Edits(scenes={"scene_2": SceneEdit(first="tub-1.jpg", last="tub-1")})
     with pytest.raises(BadBrief, match="both first and last"):

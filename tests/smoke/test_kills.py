@@ -136,6 +136,11 @@ def group_of(leader: int) -> Iterator[int]:
 def test_a_second_make_waits_says_so_and_finds_everything(place: Place):
     first = place.start()
     wait_for(lambda: place.in_scratch("photos"))
+    hasty = place.start(environment={"PROPERTY_VIDEO_LEASE_WAIT_SECONDS": "0"})
+    _, complaint = hasty.communicate(timeout=60)
+    assert hasty.returncode == 1
+    assert f"{CAMPAIGN} is held by run" in complaint
+    assert f"(process {first.pid}). Run again when it is done." in complaint
     second = place.start()
     said, complaint = second.communicate(timeout=240)
     assert first.wait(timeout=10) == 0
@@ -161,18 +166,6 @@ def test_a_waiting_make_goes_on_when_the_one_it_waits_for_is_killed(place: Place
     assert second.returncode == 0, complaint
     assert finished <= set(json.loads(said)["reused"])
     assert sorted(place.runs().values()) == ["FAILURE", "SUCCESS"]
-
-
-def test_a_make_that_may_not_wait_says_who_works(place: Place):
-    first = place.start()
-    wait_for(lambda: place.in_scratch("photos"))
-    second = place.start(environment={"PROPERTY_VIDEO_LEASE_WAIT_SECONDS": "0"})
-    _, complaint = second.communicate(timeout=60)
-    first.kill()
-    first.communicate()
-    assert second.returncode == 1
-    assert f"{CAMPAIGN} is held by run" in complaint
-    assert f"process {first.pid}" in complaint
 
 
 def test_three_first_makes_at_once_share_a_new_home(place: Place):
