@@ -37,7 +37,9 @@ def place(tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> Plac
 
 def made_after_a_kill(place: Place) -> None:
     """Make the film; what was there is found, and killed runs are marked failed."""
-    killed, takes = set(place.runs()), place.takes()
+    # On a fast machine a run may have ended well an instant before its process was killed.
+    killed = {run for run, status in place.runs().items() if status != "SUCCESS"}
+    takes = place.takes()
     summary = place.made()
     assert {take.parent.name for take in takes} <= set(summary["reused"])
     assert takes.items() <= place.takes().items()
