@@ -12,8 +12,20 @@ from property_video.core.errors import BadInput
 
 PACKAGE = Path(__file__).resolve().parent
 
-KEYS = ("REPLICATE_API_TOKEN", "XAI_API_KEY", "OPENAI_API_KEY")
-"""Keys of hosted services. A key alone spends nothing."""
+SERVICES = (
+    ("replicate", "REPLICATE_API_TOKEN", "REPLICATE_BASE_URL"),
+    ("xai", "XAI_API_KEY", "XAI_BASE_URL"),
+    ("openai", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
+)
+"""Hosted services with the names of their keys and addresses. A key alone spends nothing."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a hosted service is reached; the key is never shown. `base_url` is "" for the service's own address."""
+
+    key: str = field(repr=False)
+    base_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,8 +39,11 @@ class Settings:
         settle_s: seconds an upload must have been quiet before it is taken.
         media_port: port of the media server on loopback.
         lease_wait_s: seconds a run waits for a campaign that another run holds.
-        keys_present: which keys of hosted services are set; never their values.
         own_home: whether `home` is ours to seed with a configuration (nobody named it).
+        clip_deadline_s: seconds a hosted model is given for a clip.
+        music_deadline_s: the same for music.
+        month_budget_usd: the most that hosted models may cost one client in a calendar month; None for any amount.
+        services: hosted services whose keys are set: `replicate`, `xai`, `openai`.
     """
 
     home: Path
@@ -38,7 +53,10 @@ class Settings:
     media_port: int = 3030
     lease_wait_s: float = 3600.0
     own_home: bool = False
-    keys_present: Mapping[str, bool] = field(default_factory=dict)
+    clip_deadline_s: float = 1200.0
+    music_deadline_s: float = 900.0
+    month_budget_usd: float | None = None
+    services: Mapping[str, Access] = field(default_factory=dict)
 
     @property
     def media_url(self) -> str:
@@ -57,7 +75,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
     `DAGSTER_HOME`, else the clone's own home, else a folder per user. `PROPERTY_VIDEO_STORE` (default `store` in the
     home), `PROPERTY_VIDEO_UPLOADS` (default `uploads` beside the home), `PROPERTY_VIDEO_SETTLE_SECONDS`,
-    `PROPERTY_VIDEO_MEDIA_PORT`, `PROPERTY_VIDEO_LEASE_WAIT_SECONDS`.
+    `PROPERTY_VIDEO_MEDIA_PORT`, `PROPERTY_VIDEO_LEASE_WAIT_SECONDS`, `PROPERTY_VIDEO_CLIP_DEADLINE_SECONDS`,
+    `PROPERTY_VIDEO_MUSIC_DEADLINE_SECONDS`, `PROPERTY_VIDEO_CLIENT_MONTH_BUDGET_USD`, and keys and addresses of
+    `SERVICES`.
 
     Raises:
         BadInput: a value is not what it must be.
@@ -72,8 +92,20 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         media_port=int(_number(environment, "PROPERTY_VIDEO_MEDIA_PORT", 3030, 1, 65_535)),
         lease_wait_s=_number(environment, "PROPERTY_VIDEO_LEASE_WAIT_SECONDS", 3600.0, 0, 86_400),
         own_home=not named,
-        keys_present={name: bool(environment.get(name, "").strip()) for name in KEYS},
+        clip_deadline_s=_number(environment, "PROPERTY_VIDEO_CLIP_DEADLINE_SECONDS", 1200.0, 5, 1800),
+        music_deadline_s=_number(environment, "PROPERTY_VIDEO_MUSIC_DEADLINE_SECONDS", 900.0, 5, 1800),
+        month_budget_usd=_month_budget(environment),
+        services={
+            name: Access(key=environment[key].strip(), base_url=environment.get(url, "").strip())
+            for name, key, url in SERVICES
+            if environment.get(key, "").strip()
+        },
     )
+
+
+def _month_budget(environment: Mapping[str, str]) -> float | None:
+    name = "PROPERTY_VIDEO_CLIENT_MONTH_BUDGET_USD"
+    return _number(environment, name, 0.0, 0, 1e6) if environment.get(name, "").strip() else None
 
 
 def _user_home() -> Path:

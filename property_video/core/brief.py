@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from property_video.core.errors import BadBrief
+from property_video.core.ladders import Ladder, Ladders
 from property_video.core.photo import Room
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
@@ -22,6 +23,7 @@ MOODS: tuple[str, ...] = get_args(Mood)
 Text = Annotated[str, Field(min_length=1, max_length=300)]
 Seconds = Annotated[float, Field(ge=SHORTEST_SCENE_S, le=LONGEST_SCENE_S)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Dollars = Annotated[float, Field(ge=0, le=100_000)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 
@@ -76,6 +78,7 @@ class SceneWishes(Record):
 
     seconds: Seconds | None = None
     move: Text | None = None
+    video: Ladder | None = None
 
 
 class Music(Record):
@@ -86,7 +89,11 @@ class Music(Record):
 
 
 class Brief(Record):
-    """A campaign's wishes, as its client sent them."""
+    """A campaign's wishes, as its client sent them.
+
+    `budget_usd` is the most that hosted models may cost this campaign, all its films together; without it none is
+    asked. `on_lost` is what follows when it can no longer be told whether something was paid for.
+    """
 
     client: Text | None = None
     property: PropertyFacts = PropertyFacts()
@@ -97,6 +104,10 @@ class Brief(Record):
     photos: PhotoWishes = PhotoWishes()
     music: Music = Music()
     seed: Seed | None = None
+    providers: Ladders = Ladders()
+    budget_usd: Dollars | None = None
+    on_lost: Literal["embedded", "pay_again"] = "embedded"
+    allow_non_commercial: bool = False
 
 
 def parse_brief(data: Any, file: str) -> Brief:

@@ -10,20 +10,26 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from property_video.core.brief import Mood, Seed, explain
+from property_video.core.brief import Dollars, Mood, Seed, explain
 from property_video.core.errors import BadBrief
+from property_video.core.ladders import Ladder
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
 from property_video.core.storyboard import SCENE_KEYS
 
 
 class SceneEdit(Record):
-    """What a person set for one scene; None leaves it to the product."""
+    """What a person set for one scene; None leaves it to the product.
+
+    `take` is the fingerprint of a take that was made before and is shown again, whatever else changes.
+    """
 
     first: str | None = None
     last: str | None = None
     move: str | None = None
     seed: Seed | None = None
+    video: Ladder | None = None
+    take: str | None = None
 
 
 class Edits(Record):
@@ -32,6 +38,10 @@ class Edits(Record):
     storyboard: str | None = None
     seed: Seed | None = None
     mood: Mood | None = None
+    video: Ladder | None = None
+    music: Ladder | None = None
+    choice: Ladder | None = None
+    budget_usd: Dollars | None = None
     scenes: dict[str, SceneEdit] = Field(default_factory=dict)
 
     def scene(self, key: str) -> SceneEdit:

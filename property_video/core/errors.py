@@ -10,7 +10,12 @@ PropertyVideoError
 │   └── MissingMedia      a record names media that are not in the store
 ├── BadOutput             something was made and did not pass verification
 ├── CampaignBusy          another live run holds the campaign
+├── HostedRefusal         a hosted service will not do this (401, 402, 404, 422): the next rung, never again as is
+├── AnswerLost            a request that costs money may or may not have arrived: look it up, never resend it
+├── OutputGone            an output that was paid for cannot be had any more
 └── TransientError        may work when tried again; the only type that step retries obey
+    ├── RateLimited       asked too often; says how long to wait
+    └── DeliveryBroken    an output that is paid for could not be fetched whole this time: fetch it again
 
 Not here: foreign exceptions. They are translated once, where the foreign call is made.
 """
@@ -66,3 +71,42 @@ class CampaignBusy(PropertyVideoError):
 
 class TransientError(PropertyVideoError):
     """A failure that may pass when tried again."""
+
+
+class RateLimited(TransientError):
+    """A hosted service asks to wait. `retry_after_s` is how long, None where it does not say."""
+
+    def __init__(self, reason: str, remedy: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(reason, remedy)
+        self.retry_after_s = retry_after_s
+
+
+class DeliveryBroken(TransientError):
+    """An output that is already paid for could not be fetched whole this time.
+
+    `digest` is the SHA-256 of what came when the transfer itself was complete: when two of them are equal, the output
+    is broken where it lies. "" otherwise.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", digest: str = "") -> None:
+        super().__init__(reason, remedy)
+        self.digest = digest
+
+
+class HostedRefusal(PropertyVideoError):
+    """A hosted service refuses for good: wrong token, no credit, unknown model, invalid input.
+
+    `status` is the HTTP status, 0 where there is none.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", status: int = 0) -> None:
+        super().__init__(reason, remedy)
+        self.status = status
+
+
+class AnswerLost(PropertyVideoError):
+    """A request that costs money was sent and its answer was lost: it may or may not have arrived."""
+
+
+class OutputGone(PropertyVideoError):
+    """An output that was paid for is deleted, or is nothing that was ordered."""

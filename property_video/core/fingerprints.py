@@ -19,6 +19,7 @@ VERSIONS: Final = {
     "clip": 1,
     "track": 1,
     "film": 1,
+    "choice": 1,
 }
 """The version of each step. Raise one when its step would make other bytes from the same inputs."""
 

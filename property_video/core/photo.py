@@ -105,7 +105,8 @@ class UploadedPhotos(Record):
 class Verdict(Record):
     """What analysis says of one photo.
 
-    `room_confidence` is 0..1; `room_source` tells who decided: the brief, the file's name, or nobody.
+    `room_confidence` is 0..1; `room_source` tells who decided: the brief, the file's name, a vision model,
+    or nobody.
     `visit` numbers the photographer's stops: photos of one visit were taken minutes apart; 0 is unknown.
     `evening` is what the camera's clock says.
     `quality` ranks photos of the same room, 0..1. `duplicate_of` names the better photo of the same picture.
@@ -114,7 +115,7 @@ class Verdict(Record):
     name: str
     room: Room
     room_confidence: float
-    room_source: Literal["brief", "file name", "unknown"]
+    room_source: Literal["brief", "file name", "vision model", "unknown"]
     visit: int
     evening: bool = False
     look: Look

@@ -22,7 +22,8 @@ class Scene(Record):
     """One storyboard entry.
 
     `rooms` are those the scene can show, the most wanted first. `evening` asks for dusk photos where there are any.
-    `energy` (0..1) is how full the music is while the scene lasts.
+    `energy` (0..1) is how full the music is while the scene lasts. `video_prompt`, `negative_prompt` and `music_prompt`
+    are what hosted models are told (core/prompts.py); the embedded provider does not read them.
     """
 
     title: str
@@ -32,6 +33,9 @@ class Scene(Record):
     seconds: float = Field(default=4.0, ge=SHORTEST_SCENE_S, le=LONGEST_SCENE_S)
     energy: float = Field(default=0.6, ge=0.0, le=1.0)
     evening: bool = False
+    video_prompt: str = ""
+    negative_prompt: str = ""
+    music_prompt: str = ""
 
 
 class Storyboard(Record):

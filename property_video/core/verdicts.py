@@ -136,7 +136,7 @@ def judge_pairs(shot_list: ShotList) -> tuple[Finding, ...]:
 def judge_clip(probe: Probe, measures: ClipMeasures, shot: Shot) -> tuple[Finding, ...]:
     """A clip has the film's exact parameters, begins and ends on its photos, moves and is not black."""
     return (
-        *_judge_picture(probe, shot.film, shot.frames),
+        *judge_picture(probe, shot.film, shot.frames),
         Finding(
             check="picture_format",
             name="clip is silent",
@@ -184,7 +184,7 @@ def judge_film(
     seconds = frames / film.fps
     sound = probe.audio
     return (
-        *_judge_picture(probe, film, frames),
+        *judge_picture(probe, film, frames),
         Finding(
             check="plays_at_once", name="moov first", passed=probe.moov_first, found="yes" if probe.moov_first else "no"
         ),
@@ -225,7 +225,8 @@ def judge_orders(orders: Orders, clips: Sequence[Clip], track_fingerprint: str) 
     )
 
 
-def _judge_picture(probe: Probe, film: FilmFormat, frames: int) -> tuple[Finding, ...]:
+def judge_picture(probe: Probe, film: FilmFormat, frames: int) -> tuple[Finding, ...]:
+    """A picture has the film's exact parameters: what makes clips join by stream copy."""
     video = probe.video
     if video is None:
         return (Finding(check="picture_format", name="has a picture", passed=False, found="no video stream"),)

@@ -3,24 +3,33 @@
 Not here: reading any of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
+
+from pydantic import Field
 
 from property_video.core.brief import Brief, PhotoWishes, SceneWishes
 from property_video.core.camera import Move
 from property_video.core.edits import Edits
 from property_video.core.errors import BadBrief
+from property_video.core.ladders import Ladders, Work, check_ladder, hosted
+from property_video.core.money import Micros, micros
 from property_video.core.naming import names_alike
 from property_video.core.photo import UploadedPhotos
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
-from property_video.core.storyboard import Storyboard
+from property_video.core.storyboard import Storyboard, scene_key
 
 DEFAULT_STORYBOARD: Final = "luxury_property"
 
+NO_MODELS: Final[Mapping[Work, Collection[str]]] = {"video": (), "music": (), "choice": ()}
+
 
 class Wishes(Record):
-    """The resolved wishes of a campaign: every default is filled in, every name checked."""
+    """The resolved wishes of a campaign: every default is filled in, every name checked.
+
+    `budget` is the most that hosted models may cost the campaign, in micro-dollars; None where none is asked.
+    """
 
     campaign: str
     brief: Brief
@@ -29,6 +38,9 @@ class Wishes(Record):
     seed: int
     mood: str
     music_seed: int
+    ladders: Ladders = Ladders()
+    scene_ladders: dict[int, tuple[str, ...]] = Field(default_factory=dict)
+    budget: Micros | None = None
 
 
 def photo_wishes(wishes: PhotoWishes, uploaded: UploadedPhotos) -> PhotoWishes:
@@ -58,13 +70,31 @@ def storyboard_wanted(brief: Brief, edits: Edits) -> str:
     return edits.storyboard or brief.storyboard or DEFAULT_STORYBOARD
 
 
-def resolve(campaign: str, brief: Brief, edits: Edits, storyboard: Storyboard, moves: Mapping[str, Move]) -> Wishes:
-    """Put a campaign's wishes together.
+def resolve(
+    campaign: str,
+    brief: Brief,
+    edits: Edits,
+    storyboard: Storyboard,
+    moves: Mapping[str, Move],
+    models: Mapping[Work, Collection[str]] = NO_MODELS,
+) -> Wishes:
+    """Put a campaign's wishes together; `models` are those that may be ordered.
 
     Raises:
-        BadBrief: a wish names a scene or a move that does not exist.
+        BadBrief: a wish names a scene, a move or a provider that does not exist, or a hosted one without a budget.
     """
     seed = next(value for value in (edits.seed, brief.seed, 0) if value is not None)
+    ladders = Ladders(
+        video=edits.video or brief.providers.video,
+        music=edits.music or brief.providers.music,
+        choice=edits.choice or brief.providers.choice,
+    )
+    scene_ladders = {
+        number: edits.scene(scene_key(number)).video or brief.scenes.get(number, SceneWishes()).video or ladders.video
+        for number, _ in storyboard.numbered()
+    }
+    budget = edits.budget_usd if edits.budget_usd is not None else brief.budget_usd
+    _check_ladders(ladders, scene_ladders, budget, models)
     return Wishes(
         campaign=campaign,
         brief=brief,
@@ -73,7 +103,32 @@ def resolve(campaign: str, brief: Brief, edits: Edits, storyboard: Storyboard, m
         seed=seed,
         mood=edits.mood or brief.music.mood or storyboard.mood,
         music_seed=brief.music.seed if brief.music.seed is not None else seed,
+        ladders=ladders,
+        scene_ladders={number: ladder for number, ladder in scene_ladders.items() if ladder},
+        budget=None if budget is None else micros(budget),
     )
+
+
+def _check_ladders(
+    ladders: Ladders,
+    scenes: Mapping[int, tuple[str, ...] | None],
+    budget_usd: float | None,
+    models: Mapping[Work, Collection[str]],
+) -> None:
+    work: Work
+    named: list[tuple[Work, str, tuple[str, ...] | None]] = [
+        ("video", "providers.video", ladders.video),
+        ("music", "providers.music", ladders.music),
+        ("choice", "providers.choice", ladders.choice),
+        *(("video", f"scenes.{number}.video", ladder) for number, ladder in scenes.items()),
+    ]
+    for work, where, ladder in named:
+        check_ladder(work, ladder or (), where, models[work])
+        if hosted(ladder) and budget_usd is None:
+            raise BadBrief(
+                f"{where}: {hosted(ladder)[0]} costs money, and nobody said how much it may be.",
+                "Say budget_usd in the brief, or --budget.",
+            )
 
 
 def _with_scene_wishes(storyboard: Storyboard, brief: Brief, moves: Mapping[str, Move]) -> Storyboard:

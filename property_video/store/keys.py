@@ -51,15 +51,53 @@ def edit_number(key: str) -> int:
     Raises:
         StoreError: the key is not one of an edit.
     """
-    name = key.rsplit("/", 1)[-1].removesuffix(".json")
-    if not (name.isascii() and name.isdigit()):
-        raise StoreError(f"{key} is not an edit.", "Remove that file.")
-    return int(name)
+    return _number(key, "an edit")
 
 
 def edits(campaign: str) -> str:
     """The folder of a campaign's edits."""
     return f"edits/{checked_slug(campaign)}"
+
+
+def journal_entry(campaign: str, order: str, number: int) -> str:
+    """One event of an order; numbers run from 1 without gaps."""
+    return f"{journal(campaign, order)}/{number:06d}.json"
+
+
+def journal(campaign: str, order: str = "") -> str:
+    """The folder of all events of an order, or of all orders of a campaign."""
+    return f"journal/{checked_slug(campaign)}" + (f"/{order}" if order else "")
+
+
+def budget_entry(account: str, number: int) -> str:
+    """One entry of an account; numbers run from 1 without gaps."""
+    return f"{budget(account)}/{number:06d}.json"
+
+
+def budget(account: str) -> str:
+    """The folder of an account's entries; `account` is made by orders/budget.py of slugs and hashes."""
+    return f"budgets/{account}"
+
+
+def sign_of_life(owner: str) -> str:
+    """When a process that works on orders was last alive; `owner` is a hash."""
+    return f"owners/{owner}.json"
+
+
+def entry_number(key: str) -> int:
+    """The number of an event or entry, from its key.
+
+    Raises:
+        StoreError: the key is not one of them.
+    """
+    return _number(key, "an event")
+
+
+def _number(key: str, what: str) -> int:
+    name = key.rsplit("/", 1)[-1].removesuffix(".json")
+    if not (name.isascii() and name.isdigit()):
+        raise StoreError(f"{key} is not {what}.", "Remove that file.")
+    return int(name)
 
 
 def source(campaign: str) -> str:

@@ -169,6 +169,7 @@ class LocalStore:
                 target.hardlink_to(draft)
             except FileExistsError:
                 return False
+            _sync_names(target.parent, self.root)
             return True
 
     def publish(self, ref: MediaRef, key: str) -> Path:
@@ -256,6 +257,18 @@ def sha256_of(file: Path) -> str:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _sync_names(folder: Path, root: Path) -> None:
+    """Have a new name on the disk, and those of the folders that it is in: what it stands for may be money."""
+    for each in (folder, *folder.parents):
+        number = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+        if each == root:
+            return
 
 
 def _sync(file: Path) -> None:
