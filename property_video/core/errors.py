@@ -9,6 +9,7 @@ PropertyVideoError
 │   ├── StoreFull         no space left on the disk
 │   └── MissingMedia      a record names media that are not in the store
 ├── BadOutput             something was made and did not pass verification
+├── BadWeights            the network that looks at photos is not installed as it should be; films are made without it
 ├── CampaignBusy          another live run holds the campaign
 └── TransientError        may work when tried again; the only type that step retries obey
 
@@ -58,6 +59,10 @@ class MissingMedia(StoreError):
 
 class BadOutput(PropertyVideoError):
     """A clip, track or film that did not pass verification; nothing was committed."""
+
+
+class BadWeights(PropertyVideoError):
+    """The weights of the network that looks at photos are missing or not the expected ones."""
 
 
 class CampaignBusy(PropertyVideoError):

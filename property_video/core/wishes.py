@@ -12,6 +12,7 @@ from property_video.core.edits import Edits
 from property_video.core.errors import BadBrief
 from property_video.core.naming import names_alike
 from property_video.core.photo import UploadedPhotos
+from property_video.core.recording import Recording
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
 from property_video.core.storyboard import Storyboard
@@ -20,7 +21,10 @@ DEFAULT_STORYBOARD: Final = "luxury_property"
 
 
 class Wishes(Record):
-    """The resolved wishes of a campaign: every default is filled in, every name checked."""
+    """The resolved wishes of a campaign: every default is filled in, every name checked.
+
+    `recording` is the client's own track; where there is one, mood and music seed are not played.
+    """
 
     campaign: str
     brief: Brief
@@ -29,6 +33,7 @@ class Wishes(Record):
     seed: int
     mood: str
     music_seed: int
+    recording: Recording | None = None
 
 
 def photo_wishes(wishes: PhotoWishes, uploaded: UploadedPhotos) -> PhotoWishes:
@@ -58,8 +63,15 @@ def storyboard_wanted(brief: Brief, edits: Edits) -> str:
     return edits.storyboard or brief.storyboard or DEFAULT_STORYBOARD
 
 
-def resolve(campaign: str, brief: Brief, edits: Edits, storyboard: Storyboard, moves: Mapping[str, Move]) -> Wishes:
-    """Put a campaign's wishes together.
+def resolve(
+    campaign: str,
+    brief: Brief,
+    edits: Edits,
+    storyboard: Storyboard,
+    moves: Mapping[str, Move],
+    recording: Recording | None = None,
+) -> Wishes:
+    """Put a campaign's wishes together; `recording` is the file that the brief names, taken in.
 
     Raises:
         BadBrief: a wish names a scene or a move that does not exist.
@@ -73,6 +85,7 @@ def resolve(campaign: str, brief: Brief, edits: Edits, storyboard: Storyboard, m
         seed=seed,
         mood=edits.mood or brief.music.mood or storyboard.mood,
         music_seed=brief.music.seed if brief.music.seed is not None else seed,
+        recording=recording,
     )
 
 
