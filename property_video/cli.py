@@ -220,6 +220,8 @@ def _tell(summary: dict[str, Any]) -> None:
     wide.print(table)
     for each in summary["rejected"]:
         out.print(f"Not used: {each['file']} {each['reason']} {each['remedy']}", markup=False)
+    for advice in summary["advice"]:
+        out.print(f"For a better film: {advice}", markup=False)
     if summary["reused"]:
         out.print(f"Found, not made again: {', '.join(summary['reused'])}")
     out.print(f"Cost: ${summary['cost_usd']:.2f}")
@@ -269,18 +271,22 @@ def edit(
     last: Annotated[str | None, typer.Option(help="The scene's last photo.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another take of the move; of all moves for the whole film.")] = None,
     move: Annotated[str | None, typer.Option(help="Another camera move.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Another length of the scene.")] = None,
     storyboard: Annotated[str | None, typer.Option(help="Another storyboard, for the whole film.")] = None,
     mood: Annotated[str | None, typer.Option(help="Another mood of the music, for the whole film.")] = None,
     reset: Annotated[bool, typer.Option("--reset", help="Take all edits back.")] = False,
 ) -> None:
-    """Change a campaign for good: a scene's photos, move or seed. Every later run keeps it."""
+    """Change a campaign for good: a scene's photos, move, length or seed. Every later run keeps it."""
     from property_video.engine.editing import keep_edit
 
     settings = read_settings()
-    values = {"first": first, "last": last, "seed": seed, "move": move, "storyboard": storyboard, "mood": mood}
+    scene_values = {"first": first, "last": last, "seed": seed, "move": move, "seconds": seconds}
+    values = {**scene_values, "storyboard": storyboard, "mood": mood}
     told_values = {key: value for key, value in values.items() if value is not None}
     if not told_values and not reset:
-        raise BadInput("Nothing to change.", "Name --first, --last, --seed, --move, --storyboard, --mood or --reset.")
+        raise BadInput(
+            "Nothing to change.", "Name --first, --last, --seed, --move, --seconds, --storyboard, --mood or --reset."
+        )
     kept = keep_edit(settings, checked_slug(campaign), scene, told_values, reset)
     out.print("Kept." if kept.changed else "It stood like that already.")
     standing = kept.edits.model_dump(mode="json", exclude_none=True)

@@ -83,14 +83,15 @@ def test_make_with_json_prints_one_object_and_nothing_else(run, studio: Studio):
     assert result.stdout.count("\n") == 1
     said = json.loads(result.stdout)
     assert said.keys() == {
-        "campaign", "film", "duration_s", "cost_usd", "scenes", "photos", "rejected", "run_id", "reused",
+        "campaign", "film", "duration_s", "cost_usd", "music", "scenes", "photos", "advice", "rejected", "run_id",
+        "reused",
     }  # fmt: skip
     assert (said["campaign"], said["duration_s"], said["cost_usd"]) == (CAMPAIGN, pytest.approx(6, abs=0.04), 0.0)
     assert probe(Path(said["film"])).video.frames == 180
     assert [scene["scene"] for scene in said["scenes"]] == list(SCENE_KEYS)
     for scene in said["scenes"]:
         assert scene.keys() == {
-            "scene", "title", "first", "last", "provider", "confidence", "reasons", "left_out",
+            "scene", "title", "first", "last", "provider", "confidence", "reasons", "alternative", "left_out",
         }  # fmt: skip
     second, third = said["scenes"][1:3]
     assert (second["first"], second["last"], second["provider"]) == ("bedroom-1.jpg", "bedroom-2.jpg", "embedded")
@@ -98,8 +99,8 @@ def test_make_with_json_prints_one_object_and_nothing_else(run, studio: Studio):
     assert (third["first"], third["provider"]) == (None, None)
     assert third["left_out"] == "No photo is left that shows bathroom vanity."
     assert said["photos"][0] == {
-        "file": "bedroom-1.jpg", "used": True, "room": "bedroom", "room_confidence": 0.9, "sharp": True,
-        "duplicate_of": None,
+        "file": "bedroom-1.jpg", "used": True, "room": "bedroom", "room_confidence": 0.9,
+        "room_source": "file name", "sharp": True, "duplicate_of": None,
     }  # fmt: skip
     (rejected,) = said["rejected"]
     assert rejected.keys() == {"file", "reason", "remedy"}

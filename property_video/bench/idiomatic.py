@@ -1,7 +1,8 @@
 """The same film as most people write it with MoviePy 2: the yardstick that `make` is held against.
 
 An ImageClip resized by a function of time, placed by another, dissolves by CrossFadeIn, everything else by default
-(libx264 at preset medium). It makes the same pictures as the product, up to whole-pixel jitter.
+(libx264 at preset medium). It makes the same pictures as the product, up to whole-pixel jitter, but neither develops
+nor straightens them.
 
 Not here: anything that the product uses.
 """
@@ -10,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from property_video.core.camera import Shot, View, cover_share, frame_views
+from property_video.core.camera import Shot, Showing, View, cover_share, dissolve_span
 from property_video.media.canvas import photo_size
+from property_video.media.frames import showings
 
 
 def write_film(shots: Sequence[tuple[Path, Path | None, Shot]], track: Path, out: Path) -> None:
@@ -31,26 +33,26 @@ def _scene(first: Path, last: Path | None, shot: Shot) -> Any:
 
     size = (shot.film.width, shot.film.height)
     seconds = shot.frames / shot.film.fps
-    opening = _moving(first, shot, 0.0)
+    seen, (begin, end) = showings(first, last, shot), dissolve_span(shot)
+    opening = _moving(first, seen[0], shot, 0.0)
     if last is None:
         return CompositeVideoClip([opening.with_duration(seconds)], size=size)
-    dissolve = shot.dissolve_frames / shot.film.fps
-    cut = (seconds - dissolve) / 2
-    ending = _moving(last, shot, cut).with_duration(seconds - cut).with_start(cut)
+    cut, dissolve = begin / shot.film.fps, (end - begin) / shot.film.fps
+    ending = _moving(last, seen[1], shot, cut).with_duration(seconds - cut).with_start(cut)
     clips = [opening.with_duration(cut + dissolve), ending.with_effects([CrossFadeIn(dissolve)])]
     return CompositeVideoClip(clips, size=size).with_duration(seconds)
 
 
-def _moving(photo: Path, shot: Shot, start: float) -> Any:
+def _moving(photo: Path, showing: Showing, shot: Shot, start: float) -> Any:
     """A photo under the shot's camera, from `start` seconds of the shot on."""
     from moviepy import ImageClip
 
     width, height = photo_size(photo)
-    views = frame_views(shot.move, shot.frames, (width, height), shot.film, shot.seed, shot.anchor_y)
     cover = shot.film.width / (cover_share((width, height), shot.film)[0] * width)
 
     def view(t: float) -> View:
-        return views[min(round((start + t) * shot.film.fps), shot.frames - 1)]
+        frame = round((start + t) * shot.film.fps) - showing.begin
+        return showing.views[min(max(frame, 0), len(showing.views) - 1)]
 
     def corner(t: float) -> tuple[float, float]:
         scale = cover * view(t).zoom

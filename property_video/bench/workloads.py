@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import cycle, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -20,6 +21,8 @@ import numpy.typing as npt
 
 from property_video.bench.idiomatic import write_film
 from property_video.bench.measure import STARTUP
+from property_video.bench.motion import MOVES, moving, video_error, write_texture
+from property_video.bench.zoompan import Recipe, write_scene
 from property_video.core.edits import Edits
 from property_video.core.film import FILM, SAMPLE_RATE, FilmFormat
 from property_video.core.orders import Orders, SceneOrder, plan
@@ -31,10 +34,11 @@ from property_video.intake.briefs import read_brief
 from property_video.intake.photos import analyse, take_in
 from property_video.media.canvas import one_thread
 from property_video.media.encode import encode
-from property_video.media.frames import Painter, Planes
+from property_video.media.frames import Painter
 from property_video.media.join import join
 from property_video.media.loudness import measure_track
 from property_video.media.render import render_clip
+from property_video.media.resample import Planes
 from property_video.media.synthesize import synthesize
 from property_video.media.upload_files import list_upload
 from property_video.orders.place import place
@@ -45,7 +49,14 @@ from property_video.store import keys
 from property_video.store.local import LocalStore
 from property_video.storyboards import load_moves, load_storyboard
 
-PICTURES: Final = ("av", "cv2", "PIL.Image", "PIL.JpegImagePlugin")
+PICTURES: Final = (
+    "av",
+    "cv2",
+    "PIL.Image",
+    *(f"PIL.{kind}ImagePlugin" for kind in ("Bmp", "Gif", "Jpeg", "Ppm", "Png")),
+)
+"""The last ones are what Pillow imports when it opens its first picture."""
+
 FILMS: Final = (*PICTURES, "duckdb")
 
 LONG_TRACK_S: Final = 180
@@ -124,6 +135,13 @@ def moviepy(store: str, campaign: str, scenes: list[str], out: str) -> None:
     write_film(shots, _track(store, campaign), Path(out))
 
 
+def zoompan(store: str, campaign: str, scene: str, recipe: Recipe, out: str) -> None:
+    """Make a scene with ffmpeg's zoompan from the same photos."""
+    order = _order(store, campaign, scene)
+    assert order.shot is not None
+    write_scene(*_photos(store, order), order.shot, recipe, Path(out))
+
+
 def _raw_frames(file: Path, film: FilmFormat, frames: int, mode: str) -> npt.NDArray[np.uint8]:
     """Planar 4:2:0 frames of a file, (frames, height * 3/2, width): the Y rows, then U and V packed."""
     shape = (frames, film.height * 3 // 2, film.width)
@@ -191,6 +209,25 @@ def _unheard(done: int, total: int) -> None:
     """Progress that nobody follows."""
 
 
+# -- motion ------------------------------------------------------------------------------------------------------------
+
+
+def motion_errors(recipe: Recipe | None, frames: int) -> dict[str, float]:
+    """Root mean squares of the motion error, by move; without a recipe the product's."""
+    said = {}
+    with TemporaryDirectory(dir=".") as name:
+        texture, video = Path(name) / "texture.png", Path(name) / "video.mp4"
+        write_texture(texture)
+        for move in MOVES:
+            shot = moving(move, frames)
+            if recipe is None:
+                render_clip(texture, None, shot, video)
+            else:
+                write_scene(texture, None, shot, recipe, video)
+            said[move] = video_error(video, shot)
+    return said
+
+
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 
@@ -225,7 +262,9 @@ WORKLOADS: Final[Mapping[str, tuple[Callable[..., dict[str, float] | None], tupl
     "clip": (clip, PICTURES),
     "join": (joined, PICTURES),
     "moviepy": (moviepy, (*PICTURES, "moviepy")),
+    "zoompan": (zoompan, (*PICTURES, "imageio_ffmpeg")),
     "plain": (plain, FILMS),
+    "motion": (motion_errors, PICTURES),
     "long_track": (long_track, PICTURES),
     "big_photo": (big_photo, PICTURES),
 }

@@ -8,11 +8,12 @@ Not here: reading the file (store), a person's later edits (edits.py).
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
 from property_video.core.errors import BadBrief
 from property_video.core.ladders import Ladder, Ladders
 from property_video.core.photo import Room
+from property_video.core.recording import checked_file_name
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
 from property_video.core.storyboard import LONGEST_SCENE_S, MOST_SCENES, SHORTEST_SCENE_S
@@ -82,8 +83,12 @@ class SceneWishes(Record):
 
 
 class Music(Record):
-    """Wishes for the track."""
+    """Wishes for the track: a mood and seed for the composer, or a recording of the client's, which outranks both.
 
+    `file` is the name of a sound file beside the brief.
+    """
+
+    file: Annotated[str, Field(max_length=255), AfterValidator(checked_file_name)] | None = None
     mood: Mood | None = None
     seed: Seed | None = None
 
@@ -136,7 +141,7 @@ def _sentence(place: tuple[int | str, ...], kind: str, message: str, model: type
     if kind == "extra_forbidden":
         known = _fields_at(model, place[:-1])
         return f"{where}: unknown key. {did_you_mean(str(place[-1]), known)}".rstrip()
-    return f"{where}: {message}"
+    return f"{where}: {message.removeprefix('Value error, ')}"
 
 
 def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> tuple[str, ...]:

@@ -10,12 +10,14 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from property_video.core.brief import Dollars, Mood, Seed, explain
+from property_video.core.brief import Dollars, Mood, Seconds, Seed, explain
 from property_video.core.errors import BadBrief
 from property_video.core.ladders import Ladder
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
 from property_video.core.storyboard import SCENE_KEYS
+
+EditValue = str | int | float
 
 
 class SceneEdit(Record):
@@ -27,6 +29,7 @@ class SceneEdit(Record):
     first: str | None = None
     last: str | None = None
     move: str | None = None
+    seconds: Seconds | None = None
     seed: Seed | None = None
     video: Ladder | None = None
     take: str | None = None
@@ -53,7 +56,7 @@ class Edit(Record):
     """One change: values to set for the campaign or one scene, or a reset of it."""
 
     scene: str | None = None
-    values: dict[str, str | int] = Field(default_factory=dict)
+    values: dict[str, EditValue] = Field(default_factory=dict)
     reset: bool = False
 
 
@@ -90,7 +93,7 @@ def fold(events: Iterable[Edit]) -> Edits:
     return Edits.model_validate({**campaign, "scenes": standing})
 
 
-def news(edits: Edits, values: Mapping[str, str | int], scene: str | None) -> dict[str, str | int]:
+def news(edits: Edits, values: Mapping[str, EditValue], scene: str | None) -> dict[str, EditValue]:
     """Those of `values` that would change what stands: launching twice with one configuration is one edit."""
     standing = edits.scene(scene) if scene else edits
     return {key: value for key, value in values.items() if getattr(standing, key) != value}

@@ -9,6 +9,7 @@ PropertyVideoError
 │   ├── StoreFull         no space left on the disk
 │   └── MissingMedia      a record names media that are not in the store
 ├── BadOutput             something was made and did not pass verification
+├── BadWeights            the network that looks at photos is not installed as it should be; films are made without it
 ├── CampaignBusy          another live run holds the campaign
 ├── HostedRefusal         a hosted service will not do this (401, 402, 404, 422): the next rung, never again as is
 ├── AnswerLost            a request that costs money may or may not have arrived: look it up, never resend it
@@ -63,6 +64,10 @@ class MissingMedia(StoreError):
 
 class BadOutput(PropertyVideoError):
     """A clip, track or film that did not pass verification; nothing was committed."""
+
+
+class BadWeights(PropertyVideoError):
+    """The weights of the network that looks at photos are missing or not the expected ones."""
 
 
 class CampaignBusy(PropertyVideoError):

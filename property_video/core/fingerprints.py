@@ -16,8 +16,9 @@ VERSIONS: Final = {
     "request": 1,
     "reading": 1,
     "look": 1,
-    "clip": 1,
-    "track": 1,
+    "recording": 1,
+    "clip": 2,
+    "track": 2,
     "film": 1,
     "choice": 1,
 }

@@ -82,8 +82,8 @@ def _pitch_class(letter: str, accidental: str) -> int:
 def voice(chord: Chord, previous: Sequence[int] | None) -> tuple[int, ...]:
     """Four ascending pitches in `LOWEST..HIGHEST` for `chord`, moving as little as possible from `previous`.
 
-    The cost of a voicing is the sum of its voices' moves in semitones, .3 of its span, and 5 for every semitone
-    between neighbours (muddy in a pad). Chords of five tones leave the root to the bass; three tones double it.
+    The cost of a voicing is the sum of its voices' moves in semitones, .3 of its span, and 24 for every semitone
+    between neighbours (harsh in a pad). Chords of five tones leave the root to the bass; three tones double it.
     """
     tones = chord.tones[1:] if len(chord.tones) > 4 else chord.tones
     tones = tones if len(tones) == 4 else (*tones, tones[0])
@@ -94,7 +94,7 @@ def voice(chord: Chord, previous: Sequence[int] | None) -> tuple[int, ...]:
     def cost(voicing: tuple[int, ...]) -> tuple[float, tuple[int, ...]]:
         moves = sum(abs(a - b) for a, b in zip(voicing, anchor, strict=True))
         rubs = sum(b - a == 1 for a, b in pairwise(voicing))
-        return (moves + 0.3 * (voicing[-1] - voicing[0]) + 5 * rubs, voicing)
+        return (moves + 0.3 * (voicing[-1] - voicing[0]) + 24 * rubs, voicing)
 
     return min(voicings, key=cost)
 

@@ -12,13 +12,14 @@ from typing import Final
 
 from property_video.core.film import SAMPLE_RATE
 
-SLOWEST: Final = 72.0
-"""Beats per minute below which a bar of four outlasts a scene of three seconds."""
+SLOWEST: Final = 54.0
+"""Beats per minute below which a bar of four outlasts a scene of four seconds by more than a tenth."""
 
 FASTEST: Final = 144.0
-"""Beats per minute above which sixteenths (104 ms) blur; exactly one octave above `SLOWEST`."""
+"""Beats per minute above which sixteenths (104 ms) blur."""
 
-BEATS_IN_A_BAR: Final = 4
+FEWEST_BARS: Final = 2
+"""Bars that even the shortest film should have: one to open, one to close."""
 
 ON_THE_BEAT: Final = 0.005
 """Beats by which a cut may miss the grid and still count as on it: 2.5 ms at 120 BPM, then stretched away."""
@@ -57,11 +58,11 @@ class Bar:
         return round(edges[index] + (edges[index + 1] - edges[index]) * part / 4)
 
 
-def choose_tempo(lengths_s: Sequence[float], preferred: float) -> float:
-    """Beats per minute for scenes of these lengths in seconds.
+def choose_tempo(lengths_s: Sequence[float], preferred: float, metre: int = 4) -> float:
+    """Beats per minute for scenes of these lengths in seconds, in bars of `metre` beats.
 
-    Best is a tempo at which every cut is a downbeat of four-beat bars, then one at which every cut is a beat,
-    then the one that needs the least local stretching; among equals, the one nearest to `preferred`.
+    Best is a tempo at which every cut is a downbeat, then one at which every cut is a beat, then the one that needs
+    the least local stretching; among equals, the one nearest to `preferred`.
     """
     whole = {
         60 * beats / length
@@ -70,43 +71,45 @@ def choose_tempo(lengths_s: Sequence[float], preferred: float) -> float:
         if SLOWEST <= 60 * beats / length <= FASTEST
     }
     candidates = sorted(whole | {preferred})
-    return min(candidates, key=lambda bpm: _unfitness(bpm, lengths_s, preferred))
+    return min(candidates, key=lambda bpm: _unfitness(bpm, lengths_s, preferred, metre))
 
 
-def _unfitness(bpm: float, lengths_s: Sequence[float], preferred: float) -> tuple[int, float]:
+def _unfitness(bpm: float, lengths_s: Sequence[float], preferred: float, metre: int) -> tuple[bool, int, float]:
     beats = [length * bpm / 60 for length in lengths_s]
     distance = abs(log2(bpm / preferred))
+    few = round(sum(beats)) < FEWEST_BARS * metre
     if all(abs(b - round(b)) <= ON_THE_BEAT and round(b) > 0 for b in beats):
-        odd_bars = any(round(b) % BEATS_IN_A_BAR for b in beats)
-        return (1 if odd_bars else 0, distance)
+        odd_bars = any(round(b) % metre for b in beats)
+        return (few, 1 if odd_bars else 0, distance)
     stretch = max(abs(log2(max(1, round(b)) / b)) for b in beats)
-    return (2, stretch + distance / 8)
+    return (few, 2, stretch + distance / 8)
 
 
-def lay_bars(cuts: Sequence[int], preferred: float) -> tuple[float, tuple[Bar, ...]]:
+def lay_bars(cuts: Sequence[int], preferred: float, metre: int = 4) -> tuple[float, tuple[Bar, ...]]:
     """The tempo in BPM and the bars of a film whose scenes begin and end at `cuts` (samples, first 0, last the end).
 
-    Every cut begins a bar. A scene that is not a whole number of bars ends in a shorter one of two or three beats,
-    or in one of five; a scene that is not a whole number of beats is played a little faster or slower.
+    Every cut begins a bar. A scene that is not a whole number of bars of `metre` beats ends in a shorter one of at
+    least two beats, or in one that is a beat longer; a scene that is not a whole number of beats is played a little
+    faster or slower.
     """
     lengths = [b - a for a, b in itertools.pairwise(cuts)]
-    bpm = choose_tempo([length / SAMPLE_RATE for length in lengths], preferred)
+    bpm = choose_tempo([length / SAMPLE_RATE for length in lengths], preferred, metre)
     bars: list[Bar] = []
     for passage, (start, length) in enumerate(zip(cuts, lengths, strict=False)):
         count = max(1, round(length / SAMPLE_RATE * bpm / 60))
         grid = [start + round(length * beat / count) for beat in range(count + 1)]
         first = 0
-        for size in bar_sizes(count):
+        for size in bar_sizes(count, metre):
             bars.append(Bar(passage, tuple(grid[first : first + size]), grid[first + size]))
             first += size
     return bpm, tuple(bars)
 
 
-def bar_sizes(beats: int) -> tuple[int, ...]:
-    """Beats of each bar in a scene of `beats`: fours, and what remains as a last bar of 2, 3 or 5 (or all of 1-3)."""
-    fours, rest = divmod(beats, BEATS_IN_A_BAR)
-    if not fours:
+def bar_sizes(beats: int, metre: int = 4) -> tuple[int, ...]:
+    """Beats of each bar in a scene of `beats`: whole bars, and what remains as a last one, never of a single beat."""
+    whole, rest = divmod(beats, metre)
+    if not whole:
         return (rest,)
     if rest == 1:
-        return (BEATS_IN_A_BAR,) * (fours - 1) + (BEATS_IN_A_BAR + 1,)
-    return (BEATS_IN_A_BAR,) * fours + ((rest,) if rest else ())
+        return (metre,) * (whole - 1) + (metre + 1,)
+    return (metre,) * whole + ((rest,) if rest else ())

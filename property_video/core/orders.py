@@ -7,23 +7,29 @@ Not here: whether the work has been done before (orders/place.py) and doing it (
 """
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Final
 
 from property_video.core.brief import Brief
-from property_video.core.camera import ANCHOR_Y, Move, Shot
+from property_video.core.camera import ANCHOR_Y, Move, Pose, Shot
 from property_video.core.edits import Edits, SceneEdit
 from property_video.core.errors import BadBrief
 from property_video.core.film import FILM
 from property_video.core.fingerprints import fingerprint
+from property_video.core.joins import DISSOLVE, Join, Match, choose_join
 from property_video.core.naming import match_name
 from property_video.core.pairing import Pair, ShotList
-from property_video.core.photo import PhotoAnalysis, Room, UploadedPhotos
+from property_video.core.photo import Photo, PhotoAnalysis, Room, UploadedPhotos, Verdict
+from property_video.core.recording import Recording
 from property_video.core.records import Record
 from property_video.core.score import Passage
 from property_video.core.storyboard import Scene
 from property_video.core.wishes import Wishes
 
 EMBEDDED: Final = "embedded"
+
+CLIENT: Final = "client"
+"""Who provides the track where the brief names a file of the client's own."""
 
 OUTDOORS: Final[frozenset[Room]] = frozenset({"exterior", "pool", "terrace", "garden", "view", "aerial", "entrance"})
 
@@ -32,12 +38,19 @@ OUTDOORS_ANCHOR_Y: Final = 0.40
 
 
 class PhotoInput(Record):
-    """A photo as an order needs it: its name, its working copy and its preview in the store."""
+    """A photo as an order needs it.
+
+    `working` and `preview` are its copies in the store, `width` and `height` pixels of the upright picture; `pose` is
+    what the camera has to know of it.
+    """
 
     name: str
     working: str
     preview: str
     room: Room
+    width: int
+    height: int
+    pose: Pose = Pose()
 
 
 class SceneOrder(Record):
@@ -59,16 +72,26 @@ class SceneOrder(Record):
 
 
 class TrackOrder(Record):
-    """The film's track, ordered."""
+    """The film's track, ordered: to be composed, or to be cut from the client's `recording` (then without a mood)."""
 
     passages: tuple[Passage, ...]
     fps: int
     mood: str
     seed: int
+    recording: Recording | None = None
     provider: str = EMBEDDED
     cost_usd: float = 0.0
     fingerprint: str
     found: bool = False
+
+    def cuts(self) -> tuple[int, ...]:
+        """Frames at which scenes begin, without 0."""
+        return tuple(accumulate(passage.frames for passage in self.passages))[:-1]
+
+    @property
+    def frames(self) -> int:
+        """Length of the film."""
+        return sum(passage.frames for passage in self.passages)
 
 
 class Orders(Record):
@@ -76,6 +99,7 @@ class Orders(Record):
 
     wishes: Wishes
     photos: tuple[PhotoInput, ...]
+    matches: tuple[Match, ...] = ()
     pairs: tuple[Pair, ...]
     listing: str
     scenes: tuple[SceneOrder, ...]
@@ -101,12 +125,22 @@ def plan(
     wishes: Wishes, shot_list: ShotList, uploaded: UploadedPhotos, analysis: PhotoAnalysis, moves: Mapping[str, Move]
 ) -> Orders:
     """Order the clips of all scenes in the shot list, and the track for those that are in the film."""
-    rooms = {verdict.name: verdict.room for verdict in analysis.verdicts}
-    photos = tuple(
-        PhotoInput(name=photo.name, working=photo.working, preview=photo.preview, room=rooms[photo.name])
-        for photo in uploaded.photos
+    verdicts = {verdict.name: verdict for verdict in analysis.verdicts}
+    photos = tuple(_photo_input(photo, verdicts[photo.name]) for photo in uploaded.photos)
+    return _plan(wishes, shot_list.pairs, photos, analysis.matches, uploaded.listing, moves)
+
+
+def _photo_input(photo: Photo, verdict: Verdict) -> PhotoInput:
+    look = verdict.look
+    return PhotoInput(
+        name=photo.name,
+        working=photo.working,
+        preview=photo.preview,
+        room=verdict.room,
+        width=photo.reading.width,
+        height=photo.reading.height,
+        pose=Pose(focus_x=look.focus_x, focus_y=look.focus_y, roll=look.roll, dusk=verdict.evening),
     )
-    return _plan(wishes, shot_list.pairs, photos, uploaded.listing, moves)
 
 
 def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move]) -> Orders:
@@ -125,7 +159,7 @@ def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move]) -> Orders:
     wishes = orders.wishes.model_copy(update={"edits": standing})
     names = [photo.name for photo in orders.photos]
     pairs = tuple(_edited(pair, standing.scene(pair.scene), names) for pair in orders.pairs)
-    return _plan(wishes, pairs, orders.photos, orders.listing, moves)
+    return _plan(wishes, pairs, orders.photos, orders.matches, orders.listing, moves)
 
 
 def _photos_kept(before: SceneEdit, after: SceneEdit) -> SceneEdit:
@@ -152,14 +186,20 @@ def _edited(pair: Pair, edit: SceneEdit, names: list[str]) -> Pair:
 
 
 def _plan(
-    wishes: Wishes, pairs: tuple[Pair, ...], photos: tuple[PhotoInput, ...], listing: str, moves: Mapping[str, Move]
+    wishes: Wishes,
+    pairs: tuple[Pair, ...],
+    photos: tuple[PhotoInput, ...],
+    matches: tuple[Match, ...],
+    listing: str,
+    moves: Mapping[str, Move],
 ) -> Orders:
     by_name = {photo.name: photo for photo in photos}
     scenes = dict(wishes.storyboard.numbered())
-    orders = tuple(_order_scene(pair, scenes[pair.number], by_name, wishes, moves) for pair in pairs)
+    orders = tuple(_order_scene(pair, scenes[pair.number], by_name, matches, wishes, moves) for pair in pairs)
     return Orders(
         wishes=wishes,
         photos=photos,
+        matches=matches,
         pairs=pairs,
         listing=listing,
         scenes=orders,
@@ -168,7 +208,12 @@ def _plan(
 
 
 def _order_scene(
-    pair: Pair, scene: Scene, photos: Mapping[str, PhotoInput], wishes: Wishes, moves: Mapping[str, Move]
+    pair: Pair,
+    scene: Scene,
+    photos: Mapping[str, PhotoInput],
+    matches: tuple[Match, ...],
+    wishes: Wishes,
+    moves: Mapping[str, Move],
 ) -> SceneOrder:
     base = SceneOrder(scene=pair.scene, number=pair.number, title=pair.title)
     if pair.left_out:
@@ -177,9 +222,12 @@ def _order_scene(
     first, last = photos[pair.first], photos[pair.last] if pair.last else None
     shot = Shot(
         move=moves[edit.move or scene.move],
-        frames=FILM.frames(scene.seconds),
+        frames=FILM.frames(edit.seconds or scene.seconds),
         seed=edit.seed if edit.seed is not None else wishes.seed + pair.number,
         anchor_y=OUTDOORS_ANCHOR_Y if first.room in OUTDOORS else ANCHOR_Y,
+        join=_join(first, last, matches) if last else DISSOLVE,
+        first=first.pose,
+        last=last.pose if last else Pose(),
     )
     return base.model_copy(
         update={
@@ -199,14 +247,34 @@ def _order_scene(
     )
 
 
+def _join(first: PhotoInput, last: PhotoInput, matches: tuple[Match, ...]) -> Join:
+    """The join that two photos allow, whichever of them was matched with the other."""
+    found = (each if each.first == first.name else each.backwards() for each in matches)
+    match = next((each for each in found if (each.first, each.last) == (first.name, last.name)), None)
+    first_size, last_size = (first.width, first.height), (last.width, last.height)
+    return choose_join(match, first_size, last_size, first.pose.roll, last.pose.roll)
+
+
 def _order_track(orders: tuple[SceneOrder, ...], scenes: Mapping[int, Scene], wishes: Wishes) -> TrackOrder:
     passages = tuple(
         Passage(frames=order.shot.frames, energy=scenes[order.number].energy, title=order.title)
         for order in orders
         if order.shot is not None
     )
+    if wishes.recording is not None:
+        return order_fitted(passages, wishes.recording)
     music = {"passages": passages, "fps": FILM.fps, "mood": wishes.mood, "seed": wishes.music_seed}
     return TrackOrder(**music, fingerprint=fingerprint("track", provider=EMBEDDED, **music))
+
+
+def order_fitted(passages: tuple[Passage, ...], recording: Recording) -> TrackOrder:
+    """A client's track depends on its bytes and the film's cuts: titles, energies, mood and seed change nothing."""
+    order = TrackOrder(
+        passages=passages, fps=FILM.fps, mood="", seed=0, recording=recording, provider=CLIENT, fingerprint=""
+    )
+    cuts = {"cuts": order.cuts(), "frames": order.frames, "fps": order.fps}
+    name = fingerprint("track", provider=CLIENT, recording=recording.media.key, **cuts)
+    return order.model_copy(update={"fingerprint": name})
 
 
 def film_tags(brief: Brief, campaign: str) -> dict[str, str]:

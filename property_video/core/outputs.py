@@ -52,13 +52,19 @@ class Clip(Record):
 
 
 class Track(Record):
-    """The sound of the whole film. `cuts` are the frames at which scenes change."""
+    """The sound of the whole film. `cuts` are the frames at which scenes change.
+
+    `provider` is "client" for a track of the client's own; then `file` is its name, `mood` is empty, and `remark` tells
+    which part of it is played.
+    """
 
     fingerprint: str
     media: MediaRef
     provider: str
     mood: str
     seed: int
+    file: str = ""
+    remark: str = ""
     frames: int
     cuts: tuple[int, ...]
     measures: TrackMeasures

@@ -5,6 +5,7 @@ Not here: decoding (media/read_photo.py) and choosing photos for scenes (pairing
 
 from typing import Literal
 
+from property_video.core.joins import Match
 from property_video.core.records import Record
 
 Room = Literal[
@@ -46,11 +47,26 @@ class Reading(Record):
 
 
 class Look(Record):
-    """What simple measurements say of a photo's picture (media/look.py has methods and sources).
+    """What measurements say of one photo's picture (media/look.py has methods and sources).
 
-    `sharpness` is the smallest of four directional re-blur ratios in 0..1; `p50` and `p95` are grey levels
-    0..255; `blown` is the share of pixels with all channels at 250 or more; `dhash` is a 256-bit
-    difference hash as 64 hexadecimal digits.
+    Attributes:
+        sharpness: smallest of four directional re-blur ratios, 0..1.
+        p50: median grey level, 0..255.
+        p95: grey level below which 95 % of the pixels are, 0..255.
+        blown: share of pixels with all channels at 250 or more.
+        dhash: a 256-bit difference hash as 64 hexadecimal digits.
+        roll: by how many degrees the picture is tilted, clockwise as seen; 0 when that cannot be told.
+        keystone: by how many degrees the verticals at the right edge lean more than those at the left one; 0 when
+            that cannot be told.
+        focus_x: centre of what the photo is of, as a fraction of the width.
+        focus_y: the same of the height.
+        saliency: how much each of 16x16 cells catches the eye, row by row, a byte each (255 the most), as hexadecimal
+            digits; empty when not measured.
+        pool: share of the picture that looks like one body of pool water.
+        dusk: how much a picture taken outside looks like dusk, 0..1, by the trained head; 0 when no network was at hand.
+        rooms: ImageNet mass of each room, in the order of `room_model.ROOMS`; empty when no network was at hand.
+        head: probabilities of bathroom, bedroom, frontal and kitchen by the trained head; empty likewise.
+        feature: 1280 unsigned bytes in base64, the network's feature up to a factor; empty likewise.
     """
 
     sharpness: float
@@ -58,6 +74,16 @@ class Look(Record):
     p95: float
     blown: float
     dhash: str
+    roll: float = 0.0
+    keystone: float = 0.0
+    focus_x: float = 0.5
+    focus_y: float = 0.5
+    saliency: str = ""
+    pool: float = 0.0
+    dusk: float = 0.0
+    rooms: tuple[float, ...] = ()
+    head: tuple[float, ...] = ()
+    feature: str = ""
 
 
 class Photo(Record):
@@ -102,28 +128,54 @@ class UploadedPhotos(Record):
         raise KeyError(name)
 
 
+RoomSource = Literal["brief", "file name", "picture", "vision model", "unknown"]
+
+
 class Verdict(Record):
     """What analysis says of one photo.
 
-    `room_confidence` is 0..1; `room_source` tells who decided: the brief, the file's name, a vision model,
-    or nobody.
-    `visit` numbers the photographer's stops: photos of one visit were taken minutes apart; 0 is unknown.
-    `evening` is what the camera's clock says.
-    `quality` ranks photos of the same room, 0..1. `duplicate_of` names the better photo of the same picture.
+    Attributes:
+        name: the photo's name in the upload.
+        room: what it shows; `other` rather than a guess.
+        room_confidence: how sure that is, 0..1.
+        room_source: who decided: the brief, the file's name, the picture itself, a hosted vision model, or
+            nobody.
+        second_room: what it shows as well, as a kitchen with a dining table does.
+        outdoors: probability that the camera stood, or looked, outside: 0..1.
+        visit: number of the photographer's stop: photos of one visit were taken minutes apart; 0 is unknown.
+        space: number of the space it shows: photos of one space show the same room or the same side of the house;
+            0 when no other photo shows it.
+        evening: whether it was taken at dusk or later, by its sky, or indoors by the camera's clock.
+        quality: ranks photos of the same room, 0..1.
+        blurred: not sharp enough to be shown while another photo shows the room.
+        dark: too dark for that.
+        small: too few pixels for that.
+        soft: less sharp than photos usually are.
+        blown: too much of it is plain white.
+        tilted: it needs more than a slight turn to stand upright.
+        duplicate_of: the name of the better photo of the same picture.
+        remark: what a person should know of how the room was decided.
     """
 
     name: str
     room: Room
     room_confidence: float
-    room_source: Literal["brief", "file name", "vision model", "unknown"]
+    room_source: RoomSource
+    second_room: Room | None = None
+    outdoors: float = 0.0
     visit: int
+    space: int = 0
     evening: bool = False
     look: Look
     quality: float
     blurred: bool = False
     dark: bool = False
     small: bool = False
+    soft: bool = False
+    blown: bool = False
+    tilted: bool = False
     duplicate_of: str = ""
+    remark: str = ""
 
     @property
     def flaws(self) -> tuple[str, ...]:
@@ -133,7 +185,12 @@ class Verdict(Record):
 
 
 class PhotoAnalysis(Record):
-    """Verdicts of all usable photos, in upload order."""
+    """Verdicts of all usable photos, in upload order, and what pairs of them have in common.
+
+    `warning` says what the verdicts lack; empty when they lack nothing.
+    """
 
     verdicts: tuple[Verdict, ...]
+    matches: tuple[Match, ...] = ()
     found: int = 0
+    warning: str = ""

@@ -170,7 +170,6 @@ _FOREIGN: Final = (
     ("a kind of picture that is not read", EXPORT, _suffixes("gif bmp ico tga jp2 j2k jxl")),
     ("a video", "Upload photos; the film is made from them.", _suffixes("mp4 mov m4v avi mkv webm mts insv 3gp")),
     ("an archive", "Unpack it and upload the photos themselves.", _suffixes("zip rar 7z tar gz tgz")),
-    ("a sound file", "Upload photos as JPEG.", _suffixes("mp3 wav m4a aac flac")),
     ("a document", "Upload photos as JPEG.", _suffixes("doc docx xls xlsx ppt pptx pages key odt")),
 )
 """What is not read: its name in a sentence, the remedy, and how such files' names end."""

@@ -6,17 +6,27 @@ Not here: printing it (cli.py).
 from typing import Any
 
 from property_video.core.outputs import Film
+from property_video.core.pairing import ShotList
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 
 
-def summarise(film: Film, uploaded: UploadedPhotos, analysis: PhotoAnalysis, path: str, run_id: str) -> dict[str, Any]:
+def summarise(
+    film: Film, uploaded: UploadedPhotos, analysis: PhotoAnalysis, shot_list: ShotList, path: str, run_id: str
+) -> dict[str, Any]:
     """One object of plain values: the film, its scenes, its photos, what was found and not made again."""
+    alternatives = {pair.scene: pair.alternative for pair in shot_list.pairs}
     used = {name for clip in film.scenes if clip.take for name in (clip.first, clip.last) if name}
     return {
         "campaign": film.campaign,
         "film": path,
         "duration_s": film.duration_s,
         "cost_usd": film.cost_usd,
+        "music": {
+            "provider": film.track.provider,
+            "file": film.track.file or None,
+            "mood": film.track.mood or None,
+            "remark": film.track.remark or None,
+        },
         "scenes": [
             {
                 "scene": clip.scene,
@@ -26,6 +36,7 @@ def summarise(film: Film, uploaded: UploadedPhotos, analysis: PhotoAnalysis, pat
                 "provider": clip.take.provider if clip.take else None,
                 "confidence": clip.confidence,
                 "reasons": list(clip.reasons),
+                "alternative": alternatives.get(clip.scene) or None,
                 "left_out": clip.left_out or None,
             }
             for clip in film.scenes
@@ -36,11 +47,13 @@ def summarise(film: Film, uploaded: UploadedPhotos, analysis: PhotoAnalysis, pat
                 "used": verdict.name in used,
                 "room": verdict.room,
                 "room_confidence": verdict.room_confidence,
+                "room_source": verdict.room_source,
                 "sharp": not verdict.blurred,
                 "duplicate_of": verdict.duplicate_of or None,
             }
             for verdict in analysis.verdicts
         ],
+        "advice": list(shot_list.advice),
         "rejected": [each.model_dump(include={"file", "reason", "remedy"}) for each in uploaded.rejected],
         "run_id": run_id,
         "reused": reused(film, uploaded, analysis),

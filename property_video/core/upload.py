@@ -30,8 +30,12 @@ class UploadFile(Record):
 
 
 class Upload(Record):
-    """A campaign's folder: candidates in natural order (IMG_2 before IMG_10), the brief, and what is not read."""
+    """A campaign's folder: candidates in natural order (IMG_2 before IMG_10), the brief, and what is not read.
+
+    `sounds` are files of which the brief may name one as the film's track.
+    """
 
     files: tuple[UploadFile, ...]
+    sounds: tuple[UploadFile, ...] = ()
     brief: Path | None = None
     rejected: tuple[Rejection, ...] = ()

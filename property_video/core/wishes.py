@@ -16,6 +16,7 @@ from property_video.core.ladders import Ladders, Work, check_ladder, hosted
 from property_video.core.money import Micros, micros
 from property_video.core.naming import names_alike
 from property_video.core.photo import UploadedPhotos
+from property_video.core.recording import Recording
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
 from property_video.core.storyboard import Storyboard, scene_key
@@ -28,6 +29,7 @@ NO_MODELS: Final[Mapping[Work, Collection[str]]] = {"video": (), "music": (), "c
 class Wishes(Record):
     """The resolved wishes of a campaign: every default is filled in, every name checked.
 
+    `recording` is the client's own track; where there is one, mood and music seed are not played.
     `budget` is the most that hosted models may cost the campaign, in micro-dollars; None where none is asked.
     """
 
@@ -41,6 +43,7 @@ class Wishes(Record):
     ladders: Ladders = Ladders()
     scene_ladders: dict[int, tuple[str, ...]] = Field(default_factory=dict)
     budget: Micros | None = None
+    recording: Recording | None = None
 
 
 def photo_wishes(wishes: PhotoWishes, uploaded: UploadedPhotos) -> PhotoWishes:
@@ -77,8 +80,18 @@ def resolve(
     storyboard: Storyboard,
     moves: Mapping[str, Move],
     models: Mapping[Work, Collection[str]] = NO_MODELS,
+    recording: Recording | None = None,
 ) -> Wishes:
-    """Put a campaign's wishes together; `models` are those that may be ordered.
+    """Put a campaign's wishes together.
+
+    Args:
+        campaign: whose.
+        brief: what its client wrote.
+        edits: what people changed.
+        storyboard: the one that is wanted.
+        moves: the camera moves there are.
+        models: the hosted models that may be ordered.
+        recording: the file that the brief names, taken in.
 
     Raises:
         BadBrief: a wish names a scene, a move or a provider that does not exist, or a hosted one without a budget.
@@ -103,9 +116,19 @@ def resolve(
         seed=seed,
         mood=edits.mood or brief.music.mood or storyboard.mood,
         music_seed=brief.music.seed if brief.music.seed is not None else seed,
-        ladders=ladders,
-        scene_ladders={number: ladder for number, ladder in scene_ladders.items() if ladder},
-        budget=None if budget is None else micros(budget),
+    models: Mapping[Work, Collection[str]] = NO_MODELS,
+    recording: Recording | None = None,
+) -> Wishes:
+    """Put a campaign's wishes together.
+
+    Args:
+        campaign: whose.
+        brief: what its client wrote.
+        edits: what people changed.
+        storyboard: the one that is wanted.
+        moves: the camera moves there are.
+        models: the hosted models that may be ordered.
+        recording: the file that the brief names, taken in.
     )
 
 

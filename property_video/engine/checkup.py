@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from property_video.settings import Settings
+from property_video.settings import SERVICES, Settings
 
 LEAST_SPACE: Final = 1_000_000_000
 """Bytes free: a film with its clips, track and photos takes about 60 MB, a 24-megapixel listing 600."""
@@ -109,5 +109,6 @@ def _configuration(settings: Settings) -> Condition:
 
 
 def _keys(settings: Settings) -> Iterator[Condition]:
-    for name, there in settings.keys_present.items():
-        yield Condition(name, "present" if there else "not set (films are made on this machine)")
+    for service, key, _ in SERVICES:
+        there = service in settings.services
+        yield Condition(key, "present" if there else "not set (films are made on this machine)")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from property_video.core.edits import Edit, Edits, checked_edit
+from property_video.core.edits import Edit, Edits, EditValue, checked_edit
 from property_video.core.errors import BadBrief, BadInput
 from property_video.core.naming import match_name
 from property_video.core.photo import UploadedPhotos
@@ -29,7 +29,7 @@ class Kept:
 
 
 def keep_edit(
-    settings: Settings, campaign: str, scene: str | None, values: Mapping[str, str | int], reset: bool
+    settings: Settings, campaign: str, scene: str | None, values: Mapping[str, EditValue], reset: bool
 ) -> Kept:
     """Keep an edit of a campaign, or of one of its scenes.
 

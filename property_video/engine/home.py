@@ -16,6 +16,7 @@ import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
 from property_video.core.errors import BadInput, StoreError, StoreFull
+from property_video.engine.history import kept_open
 from property_video.settings import PACKAGE, Settings
 from property_video.store.local import translated
 from property_video.store.locks import ALONE, lock_file, take
@@ -77,7 +78,7 @@ def opened_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
             except dg.DagsterError as error:
                 raise BadInput(f"{settings.home / 'dagster.yaml'}: {error}", "Mend or remove that file.") from error
             _touch(instance)
-        with instance:
+        with instance, kept_open():
             yield instance
 
 

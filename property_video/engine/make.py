@@ -14,6 +14,7 @@ import dagster as dg
 
 from property_video.core import errors
 from property_video.core.outputs import Film
+from property_video.core.pairing import ShotList
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.summary import summarise
 from property_video.defs.failures import KIND, REASON, REMEDY
@@ -21,6 +22,7 @@ from property_video.defs.resources import Progress
 from property_video.engine.processes import signature
 from property_video.engine.reaper import reap_dead_runs
 from property_video.intake.briefs import read_brief
+from property_video.intake.music import find_music
 from property_video.intake.sources import name_source
 from property_video.media.upload_files import list_upload
 from property_video.settings import Settings
@@ -71,7 +73,8 @@ def make_film(
     from property_video.definitions import build_defs
 
     store = LocalStore(settings.store)
-    read_brief(list_upload(folder).brief)  # bad input is told before a run is recorded
+    upload = list_upload(folder)
+    find_music(upload, read_brief(upload.brief))  # bad input is told before a run is recorded
     run_id = str(uuid4())
     # Waiting is done here, not in the run's own hold (which finds the campaign held for it): Dagster keeps interrupts
     # back while it makes resources, so that Ctrl-C would not end the waiting.
@@ -120,9 +123,10 @@ def _made(store: LocalStore, campaign: str, run_id: str) -> Made:
     film = store.read(keys.record("final_video", campaign), Film)
     uploaded = store.read(keys.record("uploaded_photos", campaign), UploadedPhotos)
     analysis = store.read(keys.record("photo_analysis", campaign), PhotoAnalysis)
-    assert film and uploaded and analysis, "a successful run leaves all three records"
+    shot_list = store.read(keys.record("selected_pairs", campaign), ShotList)
+    assert film and uploaded and analysis and shot_list, "a successful run leaves all four records"
     path = store.path(keys.film(campaign))
-    return Made(film=film, path=path, summary=summarise(film, uploaded, analysis, str(path), run_id))
+    return Made(film=film, path=path, summary=summarise(film, uploaded, analysis, shot_list, str(path), run_id))
 
 
 def _why(outcome: dg.ExecuteInProcessResult) -> errors.PropertyVideoError:

@@ -13,6 +13,7 @@ from property_video.core.outputs import MediaRef
 from property_video.core.photo import Look, Photo, PhotoAnalysis, Reading, Rejection, Room, UploadedPhotos
 from property_video.core.records import Record
 from property_video.core.upload import Upload, UploadFile
+from property_video.intake.music import unplayed
 from property_video.media.look import look_at
 from property_video.media.photo_worker import PhotoJob, PhotoWorkers
 from property_video.media.upload_files import list_upload
@@ -30,8 +31,8 @@ class Read(Record):
 
 
 def listing_fingerprint(upload: Upload) -> str:
-    """The fingerprint of what is in a folder, without reading it: names, sizes and times of photos and brief."""
-    files = [[file.name, file.file_bytes, file.mtime_ns] for file in upload.files]
+    """The fingerprint of what is in a folder, without reading it: names, sizes, times of photos, sounds and brief."""
+    files = [[file.name, file.file_bytes, file.mtime_ns] for file in (*upload.files, *upload.sounds)]
     brief = upload.brief.stat() if upload.brief else None
     return fingerprint("request", files=files, brief=[brief.st_size, brief.st_mtime_ns] if brief else None)
 
@@ -51,7 +52,7 @@ def take_in(store: LocalStore, folder: Path, on_progress: OnProgress) -> Uploade
     fresh = [sha for sha, read in known.items() if read is None]
     outcomes = _read_all(store, [(sha, first_of[sha].path) for sha in fresh], on_progress)
 
-    photos, rejected = [], [*upload.rejected, *unread, *again]
+    photos, rejected = [], [*upload.rejected, *unplayed(upload), *unread, *again]
     for sha, file in first_of.items():
         outcome = known[sha] or outcomes[sha]
         if isinstance(outcome, BadPhoto):

@@ -23,9 +23,9 @@ from property_video.core.foreign import STILL_CHANGE, Conformed, ForeignClip, mo
 from property_video.files import written_whole
 from property_video.media.canvas import RGB_TO_YUV, Plane, one_thread
 from property_video.media.encode import encode
-from property_video.media.frames import Planes, blank, planes_of
 from property_video.media.interpolate import InBetween
 from property_video.media.measure_clip import ssim
+from property_video.media.resample import Planes, blank, planes_of
 
 if TYPE_CHECKING:
     import av

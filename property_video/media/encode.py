@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from property_video.core.film import FilmFormat
 from property_video.media.canvas import one_thread
-from property_video.media.frames import Planes, planes_of
+from property_video.media.resample import Planes, planes_of
 
 if TYPE_CHECKING:
     import av

@@ -14,7 +14,8 @@ from property_video.core.camera import Shot
 from property_video.core.film import FilmFormat
 from property_video.files import written_whole
 from property_video.media.canvas import one_thread
-from property_video.media.frames import Painter, planes_of
+from property_video.media.frames import Painter
+from property_video.media.resample import planes_of
 
 QUALITY: Final = 92
 """JPEG quality: 0.3 to 0.9 MB for 1920x1080, far below the 10 MB that models take."""

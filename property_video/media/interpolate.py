@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from property_video.core.film import FilmFormat
 from property_video.media.canvas import Plane
-from property_video.media.frames import Planes
+from property_video.media.resample import Planes
 
 Field = NDArray[np.float32]
 """A motion field: (height, width, 2) displacements in pixels of its own grid, x before y."""

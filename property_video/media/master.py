@@ -43,6 +43,15 @@ COMPRESSOR_BELOW_LU: Final = 2.0
 """The compressor's threshold lies this far under the mix's own loudness."""
 COMPRESSOR_S: Final = 0.15
 
+TONE: Final = ((60, -2.0), (150, 1.5), (320, -1.0), (650, -2.5), (1500, 0.5), (4000, 2.5), (9000, 6.0), (16_000, 7.0))
+"""Equalizer of a raw mix: Hz and dB. Warmth under 200 Hz, air above 8 kHz, less where all chords lie."""
+
+SIDE: Final = 0.05
+"""How much wider than mixed: the room is wide already, and a phone plays the middle alone."""
+
+MOST_LIMITING: Final = 4.0
+"""Gain beyond what would make a recording as loud as it should be, all of it taken back from its peaks: 12 dB."""
+
 LIMITER_ATTACK_S, LIMITER_RELEASE_S = 0.005, 0.080
 
 
@@ -117,16 +126,16 @@ def _overlapping_blocks(mix: Path, samples: int) -> Iterator[tuple[int, Samples]
 
 
 def _curves(f: Reals) -> tuple[Spectrum, Spectrum]:
-    """Responses for middle and side: second-order low cut at 36 Hz, a tilt around 900 Hz, width above 250 Hz.
+    """Responses for middle and side: second-order low cut at 36 Hz, `TONE`, and a little width above 250 Hz.
 
     The low cut is causal (as its IIR model), the others have no phase.
     """
     s = 1j * f / 36.0
     low_cut = s**2 / (s**2 + np.sqrt(2) * s + 1)
-    octaves = np.log2(np.clip(f, 60, 16_000) / 900)
-    tilt = 10 ** (0.9 * octaves / 20)
-    wider = 1 + 0.25 / (1 + (250 / np.maximum(f, 1)) ** 2)
-    return low_cut * tilt, low_cut * tilt * wider
+    points = np.log2([hertz for hertz, _ in TONE])
+    tone = 10 ** (np.interp(np.log2(np.maximum(f, 1)), points, [decibels for _, decibels in TONE]) / 20)
+    wider = 1 + SIDE / (1 + (250 / np.maximum(f, 1)) ** 2)
+    return low_cut * tone, low_cut * tone * wider
 
 
 def k_weighting(f: Reals) -> Spectrum:
@@ -151,15 +160,23 @@ def _gains(table: Table, samples: int, polish: bool) -> Reals:
     centres = (np.arange(len(shape)) + 0.5) * HOP
     shape = shape * fades(centres, samples)
     ceiling = 10 ** (CEILING_DBTP / 20)
-    level = 10 ** ((TARGET_LUFS - own) / 20)
-    gains = shape
-    for _ in range(8):
+    level = wanted = 10 ** ((TARGET_LUFS - own) / 20)
+    known = [0.0, np.inf]  # levels that are too low and too high
+    for _ in range(40):
         gains = level * shape
         gains = gains * _limiter(table.peak * gains, ceiling)
         error = TARGET_LUFS - integrated_loudness(table.energy * gains**2)
         if abs(error) < 0.01:
             break
+        known[error < 0] = level
         level *= 10 ** (error / 20)
+        if not known[0] < level < known[1]:
+            level = (known[0] + known[1]) / 2
+    if not polish and level > MOST_LIMITING * wanted:
+        raise BadOutput(
+            f"The track cannot be brought to {TARGET_LUFS:g} LUFS: its peaks stand too far above the rest.",
+            "Give a recording that is less sparse.",
+        )
     return gains
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from property_video.core.errors import BadOutput, BadPhoto
-from property_video.media.canvas import RGB_TO_YUV
-from property_video.media.frames import planes_of
+from property_video.media.canvas import RGB_TO_YUV, Plane
+from property_video.media.resample import planes_of
 
 if TYPE_CHECKING:
     import av
@@ -40,13 +40,11 @@ def thumbnail(picture: Path | Rgb, width: int, most: int = INLINE_BYTES) -> byte
     return _light_jpeg(image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=2.0), most)
 
 
-def save_still(picture: Rgb, out: Path, width: int = 960) -> None:
-    """A frame as a JPEG file, `width` pixels wide; what contact sheets and strips are made of later."""
+def save_still(frame: "av.VideoFrame", out: Path) -> None:
+    """A frame as a JPEG file of half its width and height; what contact sheets and strips are made of later."""
     from PIL import Image
 
-    image = Image.fromarray(picture)
-    height = round(image.height * width / image.width)
-    image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0).save(out, "JPEG", quality=88)
+    Image.fromarray(half_rgb(frame)).save(out, "JPEG", quality=88)
 
 
 def strip(pictures: Sequence[Path | Rgb], width: int) -> bytes:
@@ -124,13 +122,26 @@ def frames_at(video: Path, numbers: Sequence[int]) -> list[Rgb]:
 
 def rgb(frame: "av.VideoFrame") -> Rgb:
     """A limited-range BT.709 4:2:0 frame as (height, width, 3) RGB."""
-    import cv2
-
-    size = (frame.width, frame.height)
     y, u, v = planes_of(frame.reformat(format="yuv420p"))
     # Chroma samples sit on even luma columns, between luma rows: half a luma pixel left of where a resize puts them.
     shift = np.array([[0.5, 0.0, 0.0], [0.0, 0.5, -0.25]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return _as_rgb(y, u, v, shift)
+
+
+def half_rgb(frame: "av.VideoFrame") -> Rgb:
+    """The same at half the size, for a quarter of the work: chroma has that size, a quarter of a pixel to the left."""
+    import cv2
+
+    y, u, v = planes_of(frame.reformat(format="yuv420p"))
+    small = cv2.resize(y, u.shape[::-1], interpolation=cv2.INTER_AREA)
+    return _as_rgb(np.asarray(small, np.uint8), u, v, np.array([[1.0, 0.0, 0.25], [0.0, 1.0, 0.0]]))
+
+
+def _as_rgb(y: Plane, u: Plane, v: Plane, shift: NDArray[np.float64]) -> Rgb:
+    """RGB of a luma plane and two chroma planes that `shift` maps its pixels to."""
+    import cv2
+
+    size, flags = y.shape[::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     planes = [y, *(cv2.warpAffine(c, shift, size, flags=flags, borderMode=cv2.BORDER_REPLICATE) for c in (u, v))]
     return np.asarray(cv2.transform(cv2.merge(planes), _YUV_TO_RGB), np.uint8)
 

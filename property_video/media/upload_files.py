@@ -22,6 +22,7 @@ from property_video.core.picture import (
     natural_key,
     printable,
 )
+from property_video.core.recording import is_sound_name
 from property_video.core.upload import MOST_FILES, Upload, UploadFile
 
 BRIEF_NAMES: Final = ("campaign.yaml", "campaign.yml")
@@ -36,22 +37,25 @@ _FOLDERS_SEEN: Final = 200
 def list_upload(folder: Path) -> Upload:
     """List a campaign's folder and its subfolder `photos`.
 
-    Hidden and system files, half-finished downloads and sidecars are passed over; whatever else cannot be a photo is
-    rejected with a reason that reads on after the file's name.
+    Hidden and system files, half-finished downloads and sidecars are passed over, sounds are set apart; whatever else
+    cannot be a photo is rejected with a reason that reads on after the file's name.
 
     Raises:
         BadInput: the folder is missing, not a folder, not readable, empty, or holds more than `MOST_FILES` files.
     """
     verdicts = list(_survey(folder, Path(os.path.realpath(folder))))
     brief, spare_briefs = _briefs(folder)
-    files = [verdict for verdict in verdicts if isinstance(verdict, UploadFile)]
+    found = [verdict for verdict in verdicts if isinstance(verdict, UploadFile)]
+    sounds = [file for file in found if is_sound_name(file.name) and not _is_picture(file.path)]
+    files = [file for file in found if file not in sounds]
     rejected = [verdict for verdict in verdicts if isinstance(verdict, Rejection)] + spare_briefs
     if len(files) > MOST_FILES:
         raise BadInput(f"{folder} holds {len(files)} files; at most {MOST_FILES} are read.", "Remove some.")
-    if not (files or rejected or brief):
+    if not (files or sounds or rejected or brief):
         raise BadInput(f"{folder} is empty.", "Put the photos into it.")
     return Upload(
         files=tuple(sorted(files, key=lambda file: natural_key(file.name))),
+        sounds=tuple(sorted(sounds, key=lambda file: natural_key(file.name))),
         brief=brief,
         rejected=tuple(sorted(rejected, key=lambda rejection: natural_key(rejection.file))),
     )

@@ -7,8 +7,9 @@ Not here: which asset asks for what (defs/assets).
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from property_video.core.film import FILM
+from property_video.core.film import FILM, SAMPLE_RATE
 from property_video.core.fingerprints import fingerprint
 from property_video.core.orders import Orders, SceneOrder, TrackOrder, film_tags, request_fingerprint
 from property_video.core.outputs import Clip, Film, Take, Track
@@ -80,9 +81,10 @@ def _make_take(
 def settle_track(
     store: LocalStore, campaign: str, order: TrackOrder, provider: TrackProvider, on_progress: OnProgress
 ) -> Track:
-    """The film's track: found, or made, verified and kept.
+    """The film's track: found, or made, verified and kept. A client's own track is cut to the film here.
 
     Raises:
+        BadInput: the client's track cannot be read.
         BadOutput: the track did not pass verification; nothing was kept.
         StoreFull, StoreError: as making and keeping raise them.
     """
@@ -94,18 +96,19 @@ def settle_track(
     watch = Stopwatch()
     with store.scratch("track") as scratch:
         out = scratch / "track.wav"
-        provider.make_track(order, out, on_progress)
+        remark = _make_track(store, order, provider, out, on_progress)
         measures = measure_track(out)
-        frames = sum(passage.frames for passage in order.passages)
-        require("audio_track", judge_track(measures, frames, order.fps))
+        require("audio_track", judge_track(measures, order.frames, order.fps))
         track = Track(
             fingerprint=order.fingerprint,
             media=store.adopt(out),
             provider=order.provider,
             mood=order.mood,
             seed=order.seed,
-            frames=frames,
-            cuts=_cuts(order),
+            file=order.recording.name if order.recording else "",
+            remark=remark,
+            frames=order.frames,
+            cuts=order.cuts(),
             measures=measures,
             wall_s=watch.wall_s(),
             cpu_s=watch.cpu_s(),
@@ -115,9 +118,18 @@ def settle_track(
     return track
 
 
-def _cuts(order: TrackOrder) -> tuple[int, ...]:
-    ends = [sum(passage.frames for passage in order.passages[: i + 1]) for i in range(len(order.passages))]
-    return tuple(ends[:-1])
+def _make_track(
+    store: LocalStore, order: TrackOrder, provider: TrackProvider, out: Path, on_progress: OnProgress
+) -> str:
+    """Have the track composed, or cut from the client's recording; what there is to say of it."""
+    if order.recording is None:
+        provider.make_track(order, out, on_progress)
+        return ""
+    from property_video.media.recordings import fit_recording
+
+    *cuts, samples = (round(frame * SAMPLE_RATE / order.fps) for frame in (*order.cuts(), order.frames))
+    path = store.media_path(order.recording.media.key)
+    return fit_recording(path, order.recording.name, cuts, samples, out, on_progress).sentence(order.recording.name)
 
 
 def settle_film(store: LocalStore, orders: Orders, clips: Sequence[Clip], track: Track) -> Film:

@@ -40,6 +40,11 @@ def look(sha256: str, version: int) -> str:
     return f"looks/v{version}/{sha256[:2]}/{sha256}.json"
 
 
+def recording(sha256: str, version: int) -> str:
+    """A client's recording that was found to be usable, by its bytes."""
+    return f"recordings/v{version}/{sha256[:2]}/{sha256}.json"
+
+
 def edit(campaign: str, number: int) -> str:
     """One edit of a campaign; numbers run from 1."""
     return f"{edits(campaign)}/{number:06d}.json"

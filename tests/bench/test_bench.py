@@ -18,7 +18,7 @@ from property_video.bench.figures import costs, figures
 from property_video.bench.measure import Usage, run
 from property_video.bench.report import as_json, cost_table, figure_table, machine, shown, write_json
 from property_video.core.brief import Brief
-from property_video.core.camera import Shot
+from property_video.core.camera import Pose, Shot
 from property_video.core.edits import Edits
 from property_video.core.errors import PropertyVideoError
 from property_video.core.film import FilmFormat
@@ -218,10 +218,18 @@ def placed(tmp_path):
     store = LocalStore(tmp_path / "store")
     wishes = resolve("small", Brief(), Edits(), load_storyboard("luxury_property"), load_moves())
     first, last = (
-        PhotoInput(name=name, working=store.adopt(photo(tmp_path / name, seed)).key, preview="", room="bedroom")
+        PhotoInput(
+            name=name,
+            working=store.adopt(photo(tmp_path / name, seed)).key,
+            preview="",
+            room="bedroom",
+            width=720,
+            height=480,
+        )
         for seed, name in enumerate(("first.jpg", "last.jpg"))
     )
-    shot = Shot(move=load_moves()["push_in"], frames=30, dissolve_frames=6, film=SMALL)
+    as_it_is = Pose(dusk=True)
+    shot = Shot(move=load_moves()["push_in"], frames=30, dissolve_frames=6, film=SMALL, first=as_it_is, last=as_it_is)
     scene = SceneOrder(scene="scene_1", number=1, title="One", first=first, last=last, shot=shot)
     track = TrackOrder(passages=(Passage(frames=30, energy=0.5),), fps=30, mood="warm", seed=1, fingerprint="t")
     orders = Orders(wishes=wishes, photos=(first, last), pairs=(), listing="", scenes=(scene,), track=track)

@@ -7,6 +7,7 @@ import pytest
 from property_video.core.brief import Brief, PhotoWishes, parse_brief
 from property_video.core.edits import Edits, SceneEdit
 from property_video.core.errors import BadBrief
+from property_video.core.joins import Match
 from property_video.core.orders import (
     Orders,
     film_tags,
@@ -50,13 +51,18 @@ ANALYSIS = PhotoAnalysis(
 )
 
 
-def ordered(edits: Edits | None = None, photos: UploadedPhotos | None = None, **brief: Any) -> Orders:
+def ordered(
+    edits: Edits | None = None,
+    photos: UploadedPhotos | None = None,
+    analysis: PhotoAnalysis = ANALYSIS,
+    **brief: Any,
+) -> Orders:
     """A whole run: brief and edits to orders."""
     written, standing = Brief.model_validate(brief), edits or Edits()
     storyboard = load_storyboard(storyboard_wanted(written, standing))
     wishes = resolve("oak-street", written, standing, storyboard, MOVES)
-    pairs = choose_pairs(wishes.storyboard, ANALYSIS, edits=standing, seed=wishes.seed)
-    return plan(wishes, pairs, photos or uploaded(), ANALYSIS, MOVES)
+    pairs = choose_pairs(wishes.storyboard, analysis, edits=standing, seed=wishes.seed)
+    return plan(wishes, pairs, photos or uploaded(), analysis, MOVES)
 
 
 def changed(before: Orders, after: Orders) -> set[str]:
@@ -100,6 +106,33 @@ def test_outdoors_the_sky_gives_way_and_indoors_the_ceiling():
     assert orders.scene("scene_1").shot.anchor_y < orders.scene("scene_2").shot.anchor_y
 
 
+def test_a_scene_knows_what_its_photos_are_of_and_how_they_join():
+    look = LOOK.model_copy(update={"focus_x": 0.3, "roll": 1.5})
+    verdicts = [
+        verdict.model_copy(update={"look": look, "evening": True}) if verdict.name == "bedroom-2.jpg" else verdict
+        for verdict in ANALYSIS.verdicts
+    ]
+    match = Match(first="bedroom-1.jpg", last="bedroom-2.jpg", matches=300, inliers=250, coverage=0.6, one_move=True)
+    analysis = ANALYSIS.model_copy(update={"verdicts": tuple(verdicts), "matches": (match,)})
+    level = analysis.model_copy(update={"verdicts": ANALYSIS.verdicts})
+    assert ordered(analysis=level).scene("scene_2").shot.join.kind == "aligned"
+    shot = ordered(analysis=analysis).scene("scene_2").shot
+    assert (shot.last.focus_x, shot.last.roll, shot.last.dusk) == (0.3, 1.5, True)
+    assert shot.first.roll == 0
+
+
+def test_a_pair_that_a_person_turned_round_joins_the_other_way_round():
+    match = Match(
+        first="bedroom-1.jpg", last="bedroom-2.jpg", matches=300, inliers=250, coverage=0.6, one_move=True, x=0.05
+    )
+    analysis = ANALYSIS.model_copy(update={"matches": (match,)})
+    turned = edit(scene_2=SceneEdit(first="bedroom-2.jpg", last="bedroom-1.jpg"))
+    plain, other = ordered(analysis=analysis), ordered(turned, analysis=analysis)
+    assert plain.scene("scene_2").shot.join.x == pytest.approx(0.05)
+    assert other.scene("scene_2").shot.join.x == pytest.approx(-0.05)
+    assert match.backwards().backwards().x == pytest.approx(match.x)
+
+
 # --- changes stay local
 
 
@@ -108,6 +141,7 @@ def test_outdoors_the_sky_gives_way_and_indoors_the_ceiling():
     [
         ({"edits": edit(scene_2=SceneEdit(seed=9))}, {"scene_2"}),
         ({"edits": edit(scene_2=SceneEdit(move="sweep"))}, {"scene_2"}),
+        ({"edits": edit(scene_2=SceneEdit(seconds=6))}, {"scene_2", "audio_track"}),
         ({"edits": edit(scene_2=SceneEdit(first="odd.jpg"))}, {"scene_2"}),
         ({"photos": uploaded(dining="other")}, {"scene_6"}),
         ({"photos": uploaded(bedroom_2="other")}, {"scene_2"}),

@@ -112,7 +112,7 @@ def luma_of(path: Path) -> list[np.ndarray]:
     """Luma of all frames of a clip."""
     import av
 
-    from property_video.media.frames import planes_of
+    from property_video.media.resample import planes_of
 
     with av.open(str(path)) as container:
         return [planes_of(frame).y.copy() for frame in container.decode(video=0)]

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from picture_kit import MOVES, save
 
-from property_video.core.camera import Shot, cover_share, frame_views
+from property_video.core.camera import Shot, cover_share, film_shot
 from property_video.core.film import FILM
-from property_video.media.frames import Painter, blank
+from property_video.media.frames import Painter
 from property_video.media.pictures import frames_at
 from property_video.media.render import render_clip
+from property_video.media.resample import blank
 
 SIZE = (1920, 1280)
 RNG = np.random.default_rng(11)
@@ -60,7 +61,7 @@ def deviation(luma, view):
 @pytest.mark.parametrize("name", ["push_in", "truck_right", "breathe"])
 def test_frames_as_painted_look_within_a_hundredth_of_a_pixel_of_the_ideal_path(textured, name):
     shot = Shot(move=MOVES[name], frames=120, seed=2)
-    views = frame_views(shot.move, shot.frames, SIZE, FILM, shot.seed)
+    views = film_shot(shot, [SIZE])[0].views
     painter, planes = Painter(textured, None, shot), blank(FILM)
     off = []
     for number in (0, 1, 13, 37, 60, 84, 118, 119):
@@ -73,9 +74,9 @@ def test_frames_as_painted_look_within_a_hundredth_of_a_pixel_of_the_ideal_path(
 @pytest.mark.parametrize("name", ["push_in", "truck_left"])
 def test_decoded_frames_keep_to_the_ideal_path_within_a_twentieth_of_a_pixel(textured, tmp_path, name):
     shot = Shot(move=MOVES[name], frames=60, seed=4)
-    views = frame_views(shot.move, shot.frames, SIZE, FILM, shot.seed)
+    views = film_shot(shot, [SIZE])[0].views
     render_clip(textured, None, shot, tmp_path / "clip.mp4")
-    numbers = list(range(0, 60, 4))
+    numbers = list(range(0, 60, 6))
     frames = frames_at(tmp_path / "clip.mp4", numbers)
     off = [deviation(frame[..., 1], views[number]) for number, frame in zip(numbers, frames, strict=True)]
     assert np.sqrt(np.mean(np.square(off))) <= 0.05

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from picture_kit import MOVES, SMALL, room, save
 
-from property_video.core.camera import Shot
+from property_video.core.camera import Pose, Shot, dissolve_span, poses
 from property_video.core.errors import BadPhoto, StoreError, StoreFull
 from property_video.core.film import FILM
-from property_video.media.frames import Painter, blank, dissolve_weight
-from property_video.media.measure_clip import measure_clip
+from property_video.core.joins import Join
+from property_video.media.frames import Painter, dissolve_weight, showings
+from property_video.media.measure_clip import measure_clip, reframed_luma
 from property_video.media.pictures import frames_at
 from property_video.media.probe import probe
 from property_video.media.render import render_clip
+from property_video.media.resample import blank
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,32 @@ def test_a_full_size_clip_has_the_films_exact_parameters_and_starts_and_ends_on_
     assert measures.smallest_change > 0.05
 
 
+def test_a_joined_scene_of_leaning_photos_begins_and_ends_on_their_framings_without_a_step(tmp_path):
+    """The last photo shows the first one's scene 8 % larger, a little aside, leaning and darker."""
+    import cv2
+
+    scene = room(1200, 800, seed=6)
+    middle = (599.5, 399.5)
+    matrix = cv2.getRotationMatrix2D(middle, -2.0, 1.08)  # positive is counter-clockwise
+    matrix[:, 2] += (24.0, -12.0)
+    first = save(scene, tmp_path / "day.png")
+    last = save((0.7 * cv2.warpAffine(scene, matrix, (1200, 800))).astype(np.uint8), tmp_path / "dusk.png")
+    join = Join(kind="aligned", scale=1.08, rotation=2.0, x=24 / 1200, y=-12 / 1200)
+    shot = Shot(move=MOVES["pull_back"], frames=40, film=SMALL, join=join, last=Pose(roll=2.0))
+    render_clip(first, last, shot, tmp_path / "clip.mp4")
+    measures = measure_clip(tmp_path / "clip.mp4", first, last, shot)
+    assert min(measures.ssim_first, measures.ssim_last) >= 0.95
+
+    begin, end = dissolve_span(shot)
+    seen = showings(first, last, shot)
+    day, dusk = (
+        reframed_luma(photo, showing.view(number), SMALL, pose).astype(float)
+        for number in [(begin + end) // 2]
+        for photo, showing, pose in zip((first, last), seen, poses(shot), strict=True)
+    )
+    assert np.corrcoef(day.ravel(), dusk.ravel())[0, 1] > 0.985
+
+
 def test_measuring_against_the_wrong_photo_says_so(photos, tmp_path):
     shot = Shot(move=MOVES["breathe"], frames=20, film=SMALL)
     render_clip(photos[0], photos[1], shot, tmp_path / "clip.mp4")
@@ -53,7 +81,8 @@ def test_measuring_against_the_wrong_photo_says_so(photos, tmp_path):
 def test_colours_come_back_as_they_were_in_the_photo(tmp_path):
     colour = (178, 74, 38)
     photo = save(np.full((720, 1080, 3), colour, np.uint8), tmp_path / "wood.png")
-    render_clip(photo, None, Shot(move=MOVES["push_in"], frames=8, film=SMALL), tmp_path / "clip.mp4")
+    shot = Shot(move=MOVES["push_in"], frames=8, film=SMALL, first=Pose(dusk=True))
+    render_clip(photo, None, shot, tmp_path / "clip.mp4")
     (frame,) = frames_at(tmp_path / "clip.mp4", [4])
     assert np.abs(frame.reshape(-1, 3).mean(axis=0) - colour).max() < 2
 

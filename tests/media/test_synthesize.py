@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import wave
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -66,21 +67,27 @@ def test_every_mood_meets_the_film_s_loudness_peak_and_edges(tracks, mood):
     assert measures.true_peak_dbtp <= -1.3
     assert measures.clipped == 0
     assert measures.dc < 1e-4
-    assert measures.mono_db > -3
+    assert measures.mono_db > -2
+    assert 0.35 < measures.correlation < 0.9
+    assert 1 < measures.loudness_range < 9
     assert measures.first_20ms_dbfs < -60
     assert measures.last_20ms_dbfs < -60
 
 
 @pytest.mark.parametrize("mood", MOODS)
 def test_no_band_is_dull_or_swamped_in_any_mood(tracks, mood):
+    """Around the balance of finished music; 250-500 Hz is where mud gathers, 8-16 kHz is air."""
     sound = samples(tracks[mood][1])
     for low, high, least, most in (
-        (20, 120, -20, -4),
-        (120, 500, -8, -1.5),
-        (500, 2000, -11, -2),
-        (2000, 4000, -26, -9),
-        (4000, 8000, -34, -15),
-        (8000, 16_000, -34, -17),
+        (20, 60, -22, -8),
+        (60, 120, -15, -5),
+        (120, 250, -14, -5),
+        (250, 500, -9, -3.5),
+        (500, 1000, -11, -3.5),
+        (1000, 2000, -14, -5),
+        (2000, 4000, -21, -10),
+        (4000, 8000, -28, -18),
+        (8000, 16_000, -28, -18),
     ):
         assert least < band_db(sound, low, high) < most, (low, high)
 
@@ -100,7 +107,8 @@ def test_a_fuller_scene_is_louder_than_the_one_before(tracks, mood):
     for cut in score.cuts:
         around = sound[cut - 2 * RATE : cut + 2 * RATE].reshape(2, -1)
         before, after = 10 * np.log10(np.mean(around**2, axis=1))
-        assert after > before + 0.5
+        # Under the last scene of this short film little more than the last chord rings.
+        assert after > before + (0.5 if cut != score.cuts[-1] else -1)
 
 
 @pytest.mark.parametrize("mood", MOODS)
@@ -115,8 +123,46 @@ def test_the_fades_rise_and_fall_steadily(tracks):
     power = np.mean(samples(tracks["calm"][1]) ** 2, axis=1)
     rise = power[: RATE // 2].reshape(5, -1).mean(axis=1)
     fall = power[-RATE // 2 :].reshape(5, -1).mean(axis=1)
-    assert (np.diff(rise) > 0).all()
+    assert (np.diff(rise[:4]) > 0).all()
+    assert rise[4] > 0.8 * rise[3]
     assert (np.diff(fall) < 0).all()
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_the_first_stroke_is_heard_after_the_fade_in(tracks, mood):
+    sound = samples(tracks[mood][1])
+    first = min(n.start for n in tracks[mood][0].notes if n.instrument == "piano")
+    assert first >= RATE // 2 - 1
+    assert abs(onset_offset(sound, first)) <= 0.010
+    before, after = (np.mean(sound[first + at : first + at + 7200] ** 2) for at in (-7200, 480))
+    assert 10 * np.log10(after / before) > 2
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_there_are_no_clicks(tracks, mood):
+    """A click bends the wave, within a millisecond, far more than attacks do around it."""
+    sound = samples(tracks[mood][1])
+    bends = np.abs(np.diff(sound, n=3, axis=0)).max(axis=1)
+    peaks = bends[: len(bends) // 48 * 48].reshape(-1, 48).max(axis=1)
+    around = np.array([np.median(np.sort(peaks[max(0, i - 50) : i + 50])[-10:]) for i in range(len(peaks))])
+    assert (peaks <= 8 * around + 0.002).all()
+
+
+def test_moods_sound_different(tracks):
+    """By strokes a second, tempo, and the shares of bass and air: every two moods differ clearly in one of them."""
+    features = {}
+    for mood, (score, path) in tracks.items():
+        sound = samples(path)
+        strokes = len({n.start // 1200 for n in score.notes if n.instrument not in ("pad", "strings", "riser")})
+        features[mood] = (
+            np.log2(strokes),
+            np.log2(score.bpm) * 2,
+            band_db(sound, 20, 120) / 3,
+            band_db(sound, 6000, 16_000) / 3,
+        )
+    for mood, other in combinations(features, 2):
+        apart = np.abs(np.subtract(features[mood], features[other])).max()
+        assert apart > 0.25, (mood, other, apart)
 
 
 @pytest.mark.parametrize("seconds", [(4,), (3.5, 3.5, 3.5), (3, 5, 4), (1 / 30,), (2.9, 1.3)])
@@ -134,7 +180,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_track(track
     synthesize(scored((4, 4, 4), "upbeat"), again)
     synthesize(scored((4, 4, 4), "upbeat", seed=2), other)
     assert again.read_bytes() == tracks["upbeat"][1].read_bytes()
-    assert other.read_bytes() != again.read_bytes()
+    one, two = samples(again)[RATE:-RATE].mean(axis=1), samples(other)[RATE:-RATE].mean(axis=1)
+    assert abs(np.corrcoef(one, two)[0, 1]) < 0.5
 
 
 def test_joints_between_rendered_blocks_are_seamless(tracks):

@@ -85,6 +85,15 @@ def test_what_is_not_read_is_rejected_by_its_name_with_a_remedy(tmp_path, name, 
     assert remedy in rejection.remedy
 
 
+def test_sounds_are_set_apart_neither_photos_nor_rejected(tmp_path):
+    put(tmp_path, "pool.jpg", "b.M4A", "a.mp3", "photos/c.opus")
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.wav", "JPEG")
+    upload = list_upload(tmp_path)
+    assert names(upload) == ["picture.wav", "pool.jpg"]
+    assert [sound.name for sound in upload.sounds] == ["a.mp3", "b.M4A", "photos/c.opus"]
+    assert upload.rejected == ()
+
+
 def test_a_photo_with_the_suffix_of_something_else_is_a_candidate(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.tif", "JPEG")
     Image.new("RGB", (8, 8)).save(tmp_path / "b.tif", "TIFF")

@@ -37,7 +37,8 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
         # The in-process executor would run the track before all scenes.
         op_tags={"dagster/priority": "-1"},
         check_specs=check_specs("audio_track", TRACK_CHECKS),
-        description="One stereo track for the whole film: its changes land on the cuts, mastered to -14 LUFS.",
+        description="One stereo track for the whole film: composed for its cuts, or cut on its beats from the client's "
+        "own file. Mastered to -14 LUFS.",
     )
     def audio_track(
         context: dg.AssetExecutionContext,
@@ -68,8 +69,7 @@ def _describe_track(store: LocalStore, track: Track) -> Shown:
     wave = waveform_picture(path, [cut / FILM.fps for cut in track.cuts])
     return {
         "waveform and cuts": picture(wave, "waveform with cuts"),
-        "mood": track.mood,
-        "seed": track.seed,
+        "music": track.remark or f"composed: {track.mood}, seed {track.seed}",
         "LUFS": round(track.measures.lufs, 2),
         "true peak in dBTP": round(track.measures.true_peak_dbtp, 2),
         "loudness range in LU": round(track.measures.loudness_range, 2),

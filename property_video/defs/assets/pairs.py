@@ -5,6 +5,7 @@ Not here: doing the work that is ordered (scenes.py, film.py).
 
 import dagster as dg
 
+from property_video.core.advice import advise
 from property_video.core.fingerprints import VERSIONS, fingerprint
 from property_video.core.orders import plan
 from property_video.core.pairing import ShotList, choose_pairs
@@ -15,6 +16,7 @@ from property_video.defs.failures import told_to_dagster
 from property_video.defs.metadata import check_results, check_specs, inline, result, table
 from property_video.defs.partitions import campaigns
 from property_video.orders.place import place
+from property_video.store import keys
 from property_video.store.local import LocalStore
 from property_video.storyboards import load_moves
 
@@ -38,14 +40,16 @@ def selected_pairs(
     """Fill the storyboard's scenes with photos."""
     with told_to_dagster():
         wishes = photo_wishes(brief.brief.photos, uploaded_photos)
-        shot_list = choose_pairs(
+        chosen = choose_pairs(
             brief.storyboard,
             photo_analysis,
             use=wishes.use,
             never=wishes.never,
             edits=brief.edits,
             seed=brief.seed,
+            before=store.read(keys.record("selected_pairs", brief.campaign), ShotList),
         )
+        shot_list = chosen.model_copy(update={"advice": advise(brief.storyboard, chosen, photo_analysis)})
         findings = judge_pairs(shot_list)
         require("selected_pairs", findings)
         metadata = {
@@ -58,10 +62,14 @@ def selected_pairs(
                     "last": pair.last,
                     "confidence": pair.confidence,
                     "why": pair.left_out or " ".join(pair.reasons),
+                    "next best": pair.alternative.removeprefix("Next best: "),
                 }
                 for pair in shot_list.pairs
             ),
             "scenes": len(shot_list.shown()),
+            "the photographer's note": dg.MetadataValue.md(
+                "\n".join(f"- {_cell(advice)}" for advice in shot_list.advice) or "Nothing is missing."
+            ),
         }
     return result(
         shot_list, fingerprint("request", pairs=shot_list.pairs), metadata, check_results(PAIR_CHECKS, findings)
@@ -135,7 +143,7 @@ def orders(
                         "piece": "audio_track",
                         "provider": placed.track.provider,
                         "state": "found" if placed.track.found else "to be made",
-                        "move": placed.track.mood,
+                        "move": placed.track.recording.name if placed.track.recording else placed.track.mood,
                         "seconds": sum(p.frames for p in placed.track.passages) / placed.track.fps,
                         "cost in USD": placed.track.cost_usd,
                     },

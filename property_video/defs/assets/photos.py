@@ -14,6 +14,7 @@ from property_video.core.edits import Edit, Edits, checked_edit
 from property_video.core.errors import BadInput
 from property_video.core.fingerprints import VERSIONS, fingerprint
 from property_video.core.photo import UploadedPhotos
+from property_video.core.recording import Recording
 from property_video.core.verdicts import PHOTO_CHECKS, judge_photos
 from property_video.core.wishes import Wishes, photo_wishes, resolve, storyboard_wanted
 from property_video.defs.failures import told_to_dagster
@@ -55,8 +56,8 @@ def brief(
     campaign = context.partition_key
     with told_to_dagster():
         chosen = {key: value for key, value in config.model_dump().items() if value is not None}
-        written = _brief_of(store, find_source(store, Path(uploads.folder), campaign), campaign)
-        resolved = partial(_resolved, campaign, written)
+        written, recording = _brief_of(store, find_source(store, Path(uploads.folder), campaign), campaign)
+        resolved = partial(_resolved, campaign, written, recording)
         edit = checked_edit(Edit(values=chosen), load_moves(), storyboard_names())
         add_edit(store, campaign, edit, check=resolved)
         wishes = resolved(read_edits(store, campaign))
@@ -77,7 +78,7 @@ def brief(
                 }
                 for number, scene in wishes.storyboard.numbered()
             ),
-            "mood": wishes.mood,
+            "music": _music(wishes),
             "seed": wishes.seed,
             "brief": dg.MetadataValue.json(facts),
             "edits": dg.MetadataValue.json(wishes.edits.model_dump(mode="json", exclude_none=True)),
@@ -85,18 +86,30 @@ def brief(
     )
 
 
-def _resolved(campaign: str, written: Brief, edits: Edits) -> Wishes:
-    return resolve(campaign, written, edits, load_storyboard(storyboard_wanted(written, edits)), load_moves())
+def _resolved(campaign: str, written: Brief, recording: Recording | None, edits: Edits) -> Wishes:
+    storyboard = load_storyboard(storyboard_wanted(written, edits))
+    return resolve(campaign, written, edits, storyboard, load_moves(), recording)
 
 
-def _brief_of(store: LocalStore, folder: Path, campaign: str) -> Brief:
-    """The brief in the folder; the one last read when the folder is gone."""
+def _brief_of(store: LocalStore, folder: Path, campaign: str) -> tuple[Brief, Recording | None]:
+    """The brief in the folder and the client's track that it names; those last read when the folder is gone."""
+    from property_video.intake.music import take_in_music
     from property_video.media.upload_files import list_upload
 
     if folder.is_dir():
-        return read_brief(list_upload(folder).brief)
+        upload = list_upload(folder)
+        written = read_brief(upload.brief)
+        return written, take_in_music(store, upload, written)
     last = store.read(keys.record("brief", campaign), Wishes)
-    return last.brief if last else Brief()
+    return (last.brief, last.recording) if last else (Brief(), None)
+
+
+def _music(wishes: Wishes) -> str:
+    """What is played, in a sentence for people."""
+    if wishes.recording is None:
+        return f"composed: {wishes.mood}, seed {wishes.music_seed}"
+    named = wishes.edits.mood or wishes.brief.music.mood
+    return f"the client's {wishes.recording.name}" + (f"; the mood {named} is not played" if named else "")
 
 
 @dg.asset(

@@ -30,6 +30,7 @@ class SceneLaunch(dg.Config):
     first: str | None = None
     last: str | None = None
     move: str | None = None
+    seconds: float | None = None
     seed: int | None = None
 
 
