@@ -116,19 +116,10 @@ def resolve(
         seed=seed,
         mood=edits.mood or brief.music.mood or storyboard.mood,
         music_seed=brief.music.seed if brief.music.seed is not None else seed,
-    models: Mapping[Work, Collection[str]] = NO_MODELS,
-    recording: Recording | None = None,
-) -> Wishes:
-    """Put a campaign's wishes together.
-
-    Args:
-        campaign: whose.
-        brief: what its client wrote.
-        edits: what people changed.
-        storyboard: the one that is wanted.
-        moves: the camera moves there are.
-        models: the hosted models that may be ordered.
-        recording: the file that the brief names, taken in.
+        ladders=ladders,
+        scene_ladders={number: ladder for number, ladder in scene_ladders.items() if ladder},
+        budget=None if budget is None else micros(budget),
+        recording=recording,
     )
 
 
