@@ -3,10 +3,15 @@
 Not here: what is in the graph (defs) and which home it runs in (settings.py).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 
+from property_video.core.buying import Market, Terms
+from property_video.core.choice import Vendor
+from property_video.core.money import micros
 from property_video.defs import jobs
 from property_video.defs.assets.film import build_film, build_track
 from property_video.defs.assets.pairs import orders, selected_pairs
@@ -15,9 +20,14 @@ from property_video.defs.assets.portfolio import portfolio
 from property_video.defs.assets.scenes import build_scenes
 from property_video.defs.failures import PATIENTLY
 from property_video.defs.io_managers import records_io_manager
-from property_video.defs.resources import LocalStoreResource, UploadsResource, campaign_hold, silent
+from property_video.defs.means import means_of
+from property_video.defs.resources import LocalStoreResource, UploadsResource, campaign_hold, silent, unheard
 from property_video.defs.sensors import portfolio_sensor, uploads_sensor
+from property_video.orders.buyer import Means
 from property_video.providers.embedded import Embedded
+from property_video.providers.hosted import PredictionApi
+from property_video.providers.registry import load_registry
+from property_video.providers.vision import Vision
 from property_video.settings import Settings, read_settings
 
 
@@ -39,6 +49,8 @@ def build_defs(
         "clips": embedded,
         "tracks": embedded,
         "progress": silent,
+        "say": unheard,
+        "means": build_means(settings),
         "hold": campaign_hold(settings.lease_wait_s),
         "io_manager": records_io_manager,
     }
@@ -59,6 +71,32 @@ def build_defs(
         resources=resources | replacements,
         executor=dg.in_process_executor,
     )
+
+
+def build_means(settings: Settings) -> Means:
+    """What runs may buy with: the services whose keys are set."""
+
+    @contextmanager
+    def services() -> Iterator[dict[str, PredictionApi]]:
+        from property_video.providers.replicate.api import PUBLIC_URL, ReplicateApi
+
+        access = settings.services.get("replicate")
+        if access is None:
+            yield {}
+            return
+        with ReplicateApi(access.key, access.base_url or PUBLIC_URL) as replicate:
+            yield {"replicate": replicate}
+
+    terms = Terms(clip_deadline_s=settings.clip_deadline_s, music_deadline_s=settings.music_deadline_s)
+    vendors: tuple[Vendor, ...] = ("xai", "openai")
+    asking: dict[str, Vision] = {
+        vendor: Vision(vendor, settings.services[vendor].key, settings.services[vendor].base_url)
+        for vendor in vendors
+        if vendor in settings.services
+    }
+    limit = settings.month_budget_usd
+    market = Market(registry=load_registry(), terms=terms)
+    return means_of(market, services, asking, None if limit is None else micros(limit))
 
 
 defs = build_defs()

@@ -24,9 +24,20 @@ MAY_IMPORT = {
     "intake": {"core", "media", "store", "providers.base"},
     "orders": {"core", "media", "store", "providers"},
     "defs": {"core", "media", "store", "reports", "providers", "intake", "orders", "storyboards", "engine.processes"},
-    "engine": {"core", "media", "store", "intake", "storyboards", "settings", "defs", "definitions"},
+    "engine": {
+        "core",
+        "media",
+        "store",
+        "intake",
+        "storyboards",
+        "settings",
+        "orders",
+        "providers",
+        "defs",
+        "definitions",
+    },
     "bench": {"core", "files", "media", "store", "reports", "providers", "intake", "orders", "storyboards"},
-    "definitions": {"settings", "defs", "providers"},
+    "definitions": {"core", "settings", "defs", "orders", "providers"},
     "cli": {"core", "files", "store", "intake", "engine", "settings", "progress", "bench"},
 }
 """What each part of the package may import of the others: every line of DESIGN.md §3, and nothing that it forbids."""

@@ -57,13 +57,17 @@ class PropertyFacts(Record):
 
 
 class Brand(Record):
-    """Who offers the property. Recorded and shown; never in the master, which is unbranded."""
+    """Who offers the property. Recorded and shown; never in the master, which is unbranded.
+
+    `guidelines` are words on style that hosted models are told.
+    """
 
     agent: Text | None = None
     phone: Text | None = None
     email: Text | None = None
     website: Text | None = None
     colours: tuple[Colour, ...] = ()
+    guidelines: Text | None = None
 
 
 class PhotoWishes(Record):

@@ -46,6 +46,13 @@ class Terms(Record):
     music_deadline_s: float = 900.0
 
 
+class Market(Record):
+    """What there is to buy, and on what terms; nothing, unless told otherwise."""
+
+    registry: Registry = Registry(video={}, music={}, choice={})
+    terms: Terms = Terms()
+
+
 class Bill(Record):
     """What one piece is asked for of hosted models: its orders, in the order of a chain, and who was passed over.
 

@@ -96,4 +96,5 @@ def fold(events: Iterable[Edit]) -> Edits:
 def news(edits: Edits, values: Mapping[str, EditValue], scene: str | None) -> dict[str, EditValue]:
     """Those of `values` that would change what stands: launching twice with one configuration is one edit."""
     standing = edits.scene(scene) if scene else edits
-    return {key: value for key, value in values.items() if getattr(standing, key) != value}
+    meant = (SceneEdit if scene else Edits).model_validate(values)
+    return {key: value for key, value in values.items() if getattr(standing, key) != getattr(meant, key)}

@@ -1,6 +1,6 @@
-"""Foreign clips: what a clip from elsewhere was found to be, what makes it unusable, how it comes to the film's time.
+"""Foreign clips: what makes a clip from elsewhere unusable, and how it comes to the film's time.
 
-Not here: reading and painting pixels (media/conform.py).
+Not here: what it was found to be (conformed.py), reading and painting pixels (media/conform.py).
 """
 
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from property_video.core.conformed import Conformed, ForeignClip
 from property_video.core.film import FilmFormat
 from property_video.core.probe import Probe
-from property_video.core.records import Record
 from property_video.core.verdicts import BLACK_LUMA, BLANK_DETAIL, Finding, judge_picture
 
 LEAST_FRAMES_PER_SECOND: Final = 6
@@ -46,63 +46,6 @@ EVEN_GAPS: Final = 0.15
 
 HDR_TRANSFER: Final = 16
 """SMPTE ST 2084 (ITU-T H.273, table 3): shown as BT.709 it would come out grey."""
-
-
-class ForeignClip(Record):
-    """A clip as it came.
-
-    `width` and `height` are upright pixels; `rotation` is how far they were turned, in degrees clockwise. `frames`
-    were decoded, `promised` is what the container said (0: nothing). `seconds` run from the first frame's time to the
-    last one's; `uneven` says that its frames are not equally far apart. `matrix` is the YUV matrix that it was read
-    with. `broken_frames` could not be decoded faithfully.
-
-    Levels are of 8-bit luma in limited range, over a 480x270 copy: `darkest_luma` is the smallest mean of a frame,
-    `detail` the largest standard deviation, `travel` the largest mean difference from the first frame,
-    `longest_still` the longest share of the clip in which nothing changes. `repeats` are frames that only fill up a
-    higher rate, as 24 fps film does in 30 fps video.
-    """
-
-    codec: str
-    width: int
-    height: int
-    rotation: int
-    frames: int
-    promised: int
-    seconds: float
-    promised_seconds: float
-    uneven: bool
-    matrix: str
-    full_range: bool
-    transfer: int
-    sound: bool
-    broken_frames: int
-    darkest_luma: float
-    detail: float
-    travel: float
-    longest_still: float
-    repeats: int = 0
-
-    @property
-    def fps(self) -> float:
-        """Frames per second, on average."""
-        return (self.frames - 1) / self.seconds if self.seconds else 0.0
-
-
-class Conformed(Record):
-    """What conforming did.
-
-    `speed` is how much faster than in its own clip things move. Of the film's frames, `interpolated` lie between two
-    source frames; `reliable` is the mean share of their pixels that followed a motion (the rest was blended), 1 when
-    none is interpolated. `ssim_first` and `ssim_last` compare the clip's ends with the pictures it was to begin and
-    end on (luma at 640 pixels of width, blocks of 8x8; 1 = equal); None where there was none.
-    """
-
-    source: ForeignClip
-    speed: float
-    interpolated: int
-    reliable: float
-    ssim_first: float | None
-    ssim_last: float | None
 
 
 def trouble(clip: ForeignClip, frames: int, film: FilmFormat, photo_luma: float = 255.0) -> str:

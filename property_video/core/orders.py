@@ -6,17 +6,22 @@ fingerprint, and nothing of the photos is in the track's.
 Not here: whether the work has been done before (orders/place.py) and doing it (orders/settle.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
 from property_video.core.brief import Brief
+from property_video.core.buying import Bill, Market, Sight, Terms, bill_clip, bill_track
 from property_video.core.camera import ANCHOR_Y, Move, Pose, Shot
 from property_video.core.edits import Edits, SceneEdit
 from property_video.core.errors import BadBrief
 from property_video.core.film import FILM
 from property_video.core.fingerprints import fingerprint
 from property_video.core.joins import DISSOLVE, Join, Match, choose_join
+from property_video.core.ladder import HostedOrder
+from property_video.core.ladders import EMBEDDED, check_ladder, hosted
+from property_video.core.money import in_usd
+from property_video.core.moods import MOODS
 from property_video.core.naming import match_name
 from property_video.core.pairing import Pair, ShotList
 from property_video.core.photo import Photo, PhotoAnalysis, Room, UploadedPhotos, Verdict
@@ -26,10 +31,11 @@ from property_video.core.score import Passage
 from property_video.core.storyboard import Scene
 from property_video.core.wishes import Wishes
 
-EMBEDDED: Final = "embedded"
-
 CLIENT: Final = "client"
 """Who provides the track where the brief names a file of the client's own."""
+
+NOTHING: Final = Market()
+"""Where nothing is for sale."""
 
 OUTDOORS: Final[frozenset[Room]] = frozenset({"exterior", "pool", "terrace", "garden", "view", "aerial", "entrance"})
 
@@ -54,7 +60,11 @@ class PhotoInput(Record):
 
 
 class SceneOrder(Record):
-    """One scene's clip, ordered; or why the scene is left out. `found` says that the clip existed already."""
+    """One scene's clip, ordered; or why the scene is left out. `found` says that the clip existed already.
+
+    `bill` is what hosted models are asked for it; `own_fingerprint` names the embedded clip that stands in when none
+    of them delivers. `pinned` says that a person chose the take. `provider` and `cost_usd` are the first one's.
+    """
 
     scene: str
     number: int
@@ -67,12 +77,23 @@ class SceneOrder(Record):
     left_out: str = ""
     provider: str = EMBEDDED
     cost_usd: float = 0.0
+    bill: Bill = Bill()
     fingerprint: str = ""
+    own_fingerprint: str = ""
+    pinned: bool = False
     found: bool = False
+
+    def embedded(self) -> "SceneOrder":
+        """The same clip, ordered of the embedded provider."""
+        own = {"fingerprint": self.own_fingerprint, "provider": EMBEDDED, "bill": Bill(), "cost_usd": 0.0}
+        return self.model_copy(update=own)
 
 
 class TrackOrder(Record):
-    """The film's track, ordered: to be composed, or to be cut from the client's `recording` (then without a mood)."""
+    """The film's track, ordered: to be composed, or to be cut from the client's `recording` (then without a mood).
+
+    `bill` and `own_fingerprint` are as for scenes.
+    """
 
     passages: tuple[Passage, ...]
     fps: int
@@ -81,8 +102,15 @@ class TrackOrder(Record):
     recording: Recording | None = None
     provider: str = EMBEDDED
     cost_usd: float = 0.0
+    bill: Bill = Bill()
     fingerprint: str
+    own_fingerprint: str = ""
     found: bool = False
+
+    def embedded(self) -> "TrackOrder":
+        """The same track, ordered of the embedded provider."""
+        own = {"fingerprint": self.own_fingerprint, "provider": EMBEDDED, "bill": Bill(), "cost_usd": 0.0}
+        return self.model_copy(update=own)
 
     def cuts(self) -> tuple[int, ...]:
         """Frames at which scenes begin, without 0."""
@@ -105,6 +133,14 @@ class Orders(Record):
     scenes: tuple[SceneOrder, ...]
     track: TrackOrder
 
+    def pieces(self) -> "tuple[SceneOrder | TrackOrder, ...]":
+        """The orders of all scenes, and that of the track."""
+        return (*self.scenes, self.track)
+
+    def hosted(self) -> tuple[HostedOrder, ...]:
+        """Everything that hosted models are asked for."""
+        return tuple(order for piece in self.pieces() for order in piece.bill.orders)
+
     def scene(self, key: str) -> SceneOrder:
         """The order of one scene; a storyboard with fewer scenes leaves the last ones out."""
         for order in self.scenes:
@@ -122,12 +158,21 @@ def request_fingerprint(listing: str, edits: Edits) -> str:
 
 
 def plan(
-    wishes: Wishes, shot_list: ShotList, uploaded: UploadedPhotos, analysis: PhotoAnalysis, moves: Mapping[str, Move]
+    wishes: Wishes,
+    shot_list: ShotList,
+    uploaded: UploadedPhotos,
+    analysis: PhotoAnalysis,
+    moves: Mapping[str, Move],
+    market: Market = NOTHING,
 ) -> Orders:
-    """Order the clips of all scenes in the shot list, and the track for those that are in the film."""
+    """Order the clips of all scenes in the shot list, and the track for those that are in the film.
+
+    Raises:
+        BadBrief: an edit names a model that does not exist, or one that costs money where there is no budget.
+    """
     verdicts = {verdict.name: verdict for verdict in analysis.verdicts}
     photos = tuple(_photo_input(photo, verdicts[photo.name]) for photo in uploaded.photos)
-    return _plan(wishes, shot_list.pairs, photos, analysis.matches, uploaded.listing, moves)
+    return _plan(wishes, shot_list.pairs, photos, analysis.matches, uploaded.listing, moves, market)
 
 
 def _photo_input(photo: Photo, verdict: Verdict) -> PhotoInput:
@@ -143,11 +188,14 @@ def _photo_input(photo: Photo, verdict: Verdict) -> PhotoInput:
     )
 
 
-def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move]) -> Orders:
+def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move], market: Market = NOTHING) -> Orders:
     """The same orders after later edits of scenes: what a scene that is made alone follows.
 
     What may change the whole shot list waits for a whole run: edits of the campaign (storyboard, seed, mood), and
     chosen photos that a person took back, whose places have to be filled anew.
+
+    Raises:
+        BadBrief: as `plan`, and for one photo that is named twice.
     """
     before = orders.wishes.edits
     scenes = {key: _photos_kept(before.scene(key), edits.scene(key)) for key in {*before.scenes, *edits.scenes}}
@@ -159,7 +207,7 @@ def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move]) -> Orders:
     wishes = orders.wishes.model_copy(update={"edits": standing})
     names = [photo.name for photo in orders.photos]
     pairs = tuple(_edited(pair, standing.scene(pair.scene), names) for pair in orders.pairs)
-    return _plan(wishes, pairs, orders.photos, orders.matches, orders.listing, moves)
+    return _plan(wishes, pairs, orders.photos, orders.matches, orders.listing, moves, market)
 
 
 def _photos_kept(before: SceneEdit, after: SceneEdit) -> SceneEdit:
@@ -192,10 +240,15 @@ def _plan(
     matches: tuple[Match, ...],
     listing: str,
     moves: Mapping[str, Move],
+    market: Market,
 ) -> Orders:
     by_name = {photo.name: photo for photo in photos}
     scenes = dict(wishes.storyboard.numbered())
-    orders = tuple(_order_scene(pair, scenes[pair.number], by_name, matches, wishes, moves) for pair in pairs)
+    market = market.model_copy(update={"terms": _terms(market.terms, wishes.brief)})
+    orders = tuple(
+        _asked(_order_scene(pair, scenes[pair.number], by_name, matches, wishes, moves), scenes, wishes, market)
+        for pair in pairs
+    )
     return Orders(
         wishes=wishes,
         photos=photos,
@@ -203,8 +256,14 @@ def _plan(
         pairs=pairs,
         listing=listing,
         scenes=orders,
-        track=_order_track(orders, scenes, wishes),
+        track=_order_track(orders, scenes, wishes, market),
     )
+
+
+def _terms(terms: Terms, brief: Brief) -> Terms:
+    """The market's terms with what the brief says of them."""
+    said = {"guidelines": brief.brand.guidelines or "", "allow_non_commercial": brief.allow_non_commercial}
+    return terms.model_copy(update=said)
 
 
 def _order_scene(
@@ -229,6 +288,7 @@ def _order_scene(
         first=first.pose,
         last=last.pose if last else Pose(),
     )
+    own = fingerprint("clip", provider=EMBEDDED, first=first.working, last=last.working if last else None, shot=shot)
     return base.model_copy(
         update={
             "first": first,
@@ -236,15 +296,61 @@ def _order_scene(
             "shot": shot,
             "confidence": pair.confidence,
             "reasons": pair.reasons,
-            "fingerprint": fingerprint(
-                "clip",
-                provider=EMBEDDED,
-                first=first.working,
-                last=last.working if last else None,
-                shot=shot,
-            ),
+            "fingerprint": edit.take or own,
+            "own_fingerprint": own,
+            "pinned": edit.take is not None,
         }
     )
+
+
+def _asked(order: SceneOrder, scenes: Mapping[int, Scene], wishes: Wishes, market: Market) -> SceneOrder:
+    """The order with what hosted models are asked for, when somebody named any that can make it."""
+    ladder = wishes.edits.scene(order.scene).video or wishes.scene_ladders.get(order.number, ())
+    check_ladder("video", ladder, f"{order.scene}: video", market.registry.video)
+    _check_budget(ladder, order.scene, wishes)
+    if order.first is None or order.shot is None or order.pinned or not hosted(ladder):
+        return order
+    scene, last = scenes[order.number], order.last
+    sight = Sight(first=order.first.room, last=last.room if last else None, evening=order.first.pose.dusk)
+    name = fingerprint(
+        "hosted_clip",
+        provider=hosted(ladder),
+        first=order.first.working,
+        last=last.working if last else None,
+        shot=order.shot,
+        words=[scene.title, scene.wants, scene.video_prompt, scene.negative_prompt],
+        guidelines=market.terms.guidelines,
+        sight=sight,
+    )
+    bill = bill_clip(
+        wishes.campaign,
+        order.scene,
+        name,
+        ladder,
+        market.registry,
+        scene,
+        sight,
+        order.shot.frames,
+        order.shot.film.fps,
+        market.terms,
+    )
+    return order.model_copy(update=_billed(bill, name))
+
+
+def _billed(bill: Bill, name: str) -> dict[str, object]:
+    """What a bill changes of an order: nothing but itself, where every model was passed over."""
+    if not bill.orders:
+        return {"bill": bill}
+    asked = bill.orders[0].rungs[0].name
+    return {"bill": bill, "fingerprint": name, "provider": asked, "cost_usd": in_usd(bill.estimate)}
+
+
+def _check_budget(ladder: Sequence[str], where: str, wishes: Wishes) -> None:
+    if hosted(ladder) and wishes.budget is None:
+        raise BadBrief(
+            f"{where}: {hosted(ladder)[0]} costs money, and nobody said how much it may be.",
+            "Say budget_usd in the brief, or --budget, and make the whole film.",
+        )
 
 
 def _join(first: PhotoInput, last: PhotoInput, matches: tuple[Match, ...]) -> Join:
@@ -255,7 +361,9 @@ def _join(first: PhotoInput, last: PhotoInput, matches: tuple[Match, ...]) -> Jo
     return choose_join(match, first_size, last_size, first.pose.roll, last.pose.roll)
 
 
-def _order_track(orders: tuple[SceneOrder, ...], scenes: Mapping[int, Scene], wishes: Wishes) -> TrackOrder:
+def _order_track(
+    orders: tuple[SceneOrder, ...], scenes: Mapping[int, Scene], wishes: Wishes, market: Market
+) -> TrackOrder:
     passages = tuple(
         Passage(frames=order.shot.frames, energy=scenes[order.number].energy, title=order.title)
         for order in orders
@@ -264,7 +372,19 @@ def _order_track(orders: tuple[SceneOrder, ...], scenes: Mapping[int, Scene], wi
     if wishes.recording is not None:
         return order_fitted(passages, wishes.recording)
     music = {"passages": passages, "fps": FILM.fps, "mood": wishes.mood, "seed": wishes.music_seed}
-    return TrackOrder(**music, fingerprint=fingerprint("track", provider=EMBEDDED, **music))
+    own = fingerprint("track", provider=EMBEDDED, **music)
+    order = TrackOrder(**music, fingerprint=own, own_fingerprint=own)
+    ladder = wishes.ladders.music or ()
+    shown = [(scenes[each.number], each.shot.frames / FILM.fps) for each in orders if each.shot is not None]
+    if not hosted(ladder) or not shown:
+        return order
+    words = [[scene.title, scene.music_prompt, scene.energy] for scene, _ in shown]
+    name = fingerprint("hosted_track", provider=hosted(ladder), words=words, **music)
+    tempo = MOODS[wishes.mood].tempo
+    bill = bill_track(
+        wishes.campaign, "audio_track", name, ladder, market.registry, shown, wishes.mood, tempo, market.terms
+    )
+    return order.model_copy(update=_billed(bill, name))
 
 
 def order_fitted(passages: tuple[Passage, ...], recording: Recording) -> TrackOrder:

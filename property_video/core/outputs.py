@@ -5,6 +5,7 @@ A take is what an order's fingerprint is found by, whoever ordered it; a clip is
 Not here: making or keeping them.
 """
 
+from property_video.core.conformed import Conformed
 from property_video.core.probe import ClipMeasures
 from property_video.core.records import Record
 from property_video.core.sound import TrackMeasures
@@ -21,7 +22,8 @@ class Take(Record):
     """One clip made for an order.
 
     `stills` are JPEGs of its first, middle and last frame, taken from the verified clip. `wall_s` and `cpu_s` are what
-    making it took.
+    making it took. `first`, `last` and `move` are the photos and the camera move it was made of. `conformed` tells how
+    a hosted model's clip was brought to the film's form.
     """
 
     fingerprint: str
@@ -32,10 +34,18 @@ class Take(Record):
     measures: ClipMeasures
     wall_s: float
     cpu_s: float
+    first: str = ""
+    last: str = ""
+    move: str = ""
+    conformed: Conformed | None = None
 
 
 class Clip(Record):
-    """A scene of the film: its take and its photos, or why it is left out."""
+    """A scene of the film: its take and its photos, or why it is left out.
+
+    `cost_usd` is what hosted models were paid for it in `attempts`, `fell` why those were not it that were asked
+    before the one that made it.
+    """
 
     scene: str
     number: int
@@ -48,6 +58,8 @@ class Clip(Record):
     confidence: float = 0.0
     reasons: tuple[str, ...] = ()
     cost_usd: float = 0.0
+    attempts: int = 0
+    fell: tuple[str, ...] = ()
     found: bool = False
 
 
@@ -55,7 +67,7 @@ class Track(Record):
     """The sound of the whole film. `cuts` are the frames at which scenes change.
 
     `provider` is "client" for a track of the client's own; then `file` is its name, `mood` is empty, and `remark` tells
-    which part of it is played.
+    which part of it is played. `cost_usd`, `attempts` and `fell` are as for clips.
     """
 
     fingerprint: str
@@ -71,6 +83,8 @@ class Track(Record):
     wall_s: float
     cpu_s: float
     cost_usd: float = 0.0
+    attempts: int = 0
+    fell: tuple[str, ...] = ()
     found: bool = False
 
 

@@ -13,7 +13,7 @@ from property_video.core.camera import Shot
 from property_video.core.errors import BadOutput
 from property_video.core.film import FILM, SAMPLE_RATE, FilmFormat
 from property_video.core.orders import Orders
-from property_video.core.outputs import Clip
+from property_video.core.outputs import Clip, Track
 from property_video.core.pairing import ShotList
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.probe import ClipMeasures, Probe
@@ -44,9 +44,9 @@ PLENTY_OF_PHOTOS: Final = 14
 
 PHOTO_CHECKS: Final = ("usable_photos", "photos_for_every_scene", "every_file_usable")
 PAIR_CHECKS: Final = ("scenes", "photos_differ", "every_scene_filled")
-CLIP_CHECKS: Final = ("picture_format", "starts_and_ends_on_its_photos", "moves")
-TRACK_CHECKS: Final = ("length", "loudness")
-FILM_CHECKS: Final = ("picture_format", "sound_format", "length", "loudness", "plays_at_once")
+CLIP_CHECKS: Final = ("picture_format", "starts_and_ends_on_its_photos", "moves", "made_by")
+TRACK_CHECKS: Final = ("length", "loudness", "made_by")
+FILM_CHECKS: Final = ("picture_format", "sound_format", "length", "loudness", "plays_at_once", "made_by")
 """The asset checks that findings belong to."""
 
 
@@ -222,6 +222,29 @@ def judge_orders(orders: Orders, clips: Sequence[Clip], track_fingerprint: str) 
             passed=track_fingerprint == orders.track.fingerprint,
             found="yes" if track_fingerprint == orders.track.fingerprint else "no: materialize audio_track again",
         ),
+    )
+
+
+def judge_maker(provider: str, fell: Sequence[str]) -> Finding:
+    """Whoever was asked first made a piece; a film in which somebody stands in is whole, but marked."""
+    return Finding(
+        check="made_by",
+        name="made by whom it was asked of first",
+        passed=not fell,
+        found=f"{provider}. {' '.join(fell)}".strip(),
+        severity="warn",
+    )
+
+
+def judge_makers(clips: Sequence[Clip], track: Track) -> Finding:
+    """The same for a whole film."""
+    fell = [clip.scene for clip in clips if clip.fell] + (["audio_track"] if track.fell else [])
+    return Finding(
+        check="made_by",
+        name="made by whom it was asked of first",
+        passed=not fell,
+        found=f"not {', '.join(fell)}: `property-video upgrade --fallen` asks again" if fell else "every piece",
+        severity="warn",
     )
 
 

@@ -4,7 +4,7 @@ Not here: the objects themselves.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +13,9 @@ import dagster as dg
 from property_video.engine.processes import signature
 from property_video.store.leases import campaign_lease
 from property_video.store.local import LocalStore
+
+Say = Callable[[str], None]
+"""Told, in a sentence, what a person should know at once."""
 
 
 class Progress(Protocol):
@@ -24,6 +27,10 @@ class Progress(Protocol):
 
 def silent(step: str, done: int, total: int) -> None:
     """Progress nobody looks at: in the UI, events tell it."""
+
+
+def unheard(line: str) -> None:
+    """What a person should know, said to nobody: in the UI, the log says it."""
 
 
 class LocalStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from property_video.core.conformed import Conformed, ForeignClip
 from property_video.core.errors import BadOutput, BadPhoto
 from property_video.core.film import FilmFormat
-from property_video.core.foreign import STILL_CHANGE, Conformed, ForeignClip, moments, shown_once, trouble, uneven
+from property_video.core.foreign import STILL_CHANGE, moments, shown_once, trouble, uneven
 from property_video.files import written_whole
 from property_video.media.canvas import RGB_TO_YUV, Plane, one_thread
 from property_video.media.encode import encode

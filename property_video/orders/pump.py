@@ -186,7 +186,7 @@ class Pump:
         self._addresses: dict[str, dict[str, str]] = {}
         self._folder = Path()
 
-    def run(self, orders: Iterable[HostedOrder], until: str | None = None) -> dict[str, Outcome]:
+    def run(self, orders: Iterable[HostedOrder], until: str | None = None, *, wait: bool = True) -> dict[str, Outcome]:
         """Drive all orders forward until one of them, or every one, is closed.
 
         An order that meets an error of this machine (a full disk, a photo that is gone) stops alone, unless it is the
@@ -195,6 +195,7 @@ class Pump:
         Args:
             orders: the orders of the campaign; also those that are closed, and those that are `withdrawn`.
             until: the id of the order that is waited for; None for all.
+            wait: False to return as soon as nothing moves without waiting or falling back; nothing then stops it.
 
         Returns:
             The outcomes of all orders that are closed by now, by id.
@@ -210,7 +211,7 @@ class Pump:
         try:
             with self._store.scratch("orders") as folder:
                 self._folder = folder
-                self._drive(round_)
+                self._drive(round_, wait)
         finally:
             self._clerk.sign_off()
         states = {order.id: self._journal.state(order.id) for order in work.values()}
@@ -218,14 +219,16 @@ class Pump:
 
     # --- whose turn it is
 
-    def _drive(self, round_: "_Round") -> None:
+    def _drive(self, round_: "_Round", wait: bool) -> None:
         while True:
             self._clerk.sign_life()
             moved = [self._turn(round_, order) for order in round_.open()]
-            if not any(moved):  # falling back takes seconds of every core: only while there is nothing else to do
+            if wait and not any(
+                moved
+            ):  # falling back takes seconds of every core: only while there is nothing else to do
                 moved = [any(self._turn(round_, order, idle=True) for order in round_.open())]
             self._tell(round_)
-            if round_.finished():
+            if round_.finished() if wait else not any(moved):
                 return
             if not any(moved):
                 self._rest(round_)

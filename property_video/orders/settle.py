@@ -1,32 +1,50 @@
 """Settling orders: bring each to its end and its output into the store.
 
-A record is committed last, after its media were verified and adopted: a bad clip never replaces a good one, and a
-process killed at any moment leaves either the whole output or none.
-
-Not here: which asset asks for what (defs/assets).
+Not here: which asset asks for what (defs/assets), making and keeping takes (making.py), buying them (buyer.py).
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Final
 
-from property_video.core.film import FILM, SAMPLE_RATE
+from property_video.core.errors import BadInput
+from property_video.core.film import FILM
 from property_video.core.fingerprints import fingerprint
+from property_video.core.money import in_usd, micros
 from property_video.core.orders import Orders, SceneOrder, TrackOrder, film_tags, request_fingerprint
 from property_video.core.outputs import Clip, Film, Take, Track
-from property_video.core.verdicts import judge_clip, judge_film, judge_orders, judge_track, require
+from property_video.core.verdicts import judge_film, judge_orders, require
+from property_video.orders.buyer import Delivery
+from property_video.orders.making import embedded_take, embedded_track
 from property_video.orders.place import find_take, find_track
 from property_video.orders.stopwatch import Stopwatch
 from property_video.providers.base import ClipProvider, OnProgress, TrackProvider
 from property_video.store import keys
 from property_video.store.local import LocalStore
 
+DELIVERED: Final = Delivery()
+"""Of what nothing is bought for."""
+
 
 def settle_scene(
-    store: LocalStore, campaign: str, order: SceneOrder, provider: ClipProvider, on_progress: OnProgress
+    store: LocalStore,
+    campaign: str,
+    order: SceneOrder,
+    provider: ClipProvider,
+    on_progress: OnProgress,
+    delivery: Delivery = DELIVERED,
 ) -> Clip:
-    """The scene's clip: found, or made, verified and kept.
+    """The scene's clip: found, delivered, or made here.
+
+    Args:
+        store: where everything is.
+        campaign: whose.
+        order: the scene's.
+        provider: makes it, where hosted models did not.
+        on_progress: told how far that is.
+        delivery: what buying it came to (orders/buyer.py).
 
     Raises:
+        BadInput: there is no such take as a person chose, or it is not as long as the scene.
         BadOutput: the clip did not pass verification; nothing was kept.
         MissingMedia: a photo of the order is no longer in the store.
         StoreFull, StoreError, BadPhoto: as making and keeping raise them.
@@ -35,101 +53,61 @@ def settle_scene(
     if order.left_out or order.first is None or order.shot is None:
         return base.model_copy(update={"left_out": order.left_out})
     found = find_take(store, campaign, order.scene, order.fingerprint)
-    take = found or _make_take(store, campaign, order, provider, on_progress)
+    if order.pinned:
+        _check_pinned(order, found)
+    take = found or embedded_take(store, campaign, order, provider, on_progress)
+    shown = take if order.pinned and take.first else None
     return base.model_copy(
         update={
             "take": take,
-            "first": order.first.name,
-            "last": order.last.name if order.last else "",
-            "move": order.shot.move.name,
+            "first": shown.first if shown else order.first.name,
+            "last": shown.last if shown else order.last.name if order.last else "",
+            "move": shown.move if shown else order.shot.move.name,
             "confidence": order.confidence,
-            "cost_usd": order.cost_usd,
-            "found": found is not None,
+            "cost_usd": in_usd(delivery.cost),
+            "attempts": delivery.attempts,
+            "fell": delivery.fell,
+            "found": delivery.found if order.bill.orders else found is not None,
         }
     )
 
 
-def _make_take(
-    store: LocalStore, campaign: str, order: SceneOrder, provider: ClipProvider, on_progress: OnProgress
-) -> Take:
-    from property_video.media.measure_clip import measure_clip
-    from property_video.media.probe import probe
-
-    assert order.first is not None and order.shot is not None
-    watch = Stopwatch()
-    first = store.media_path(order.first.working)
-    last = store.media_path(order.last.working) if order.last else None
-    with store.scratch(order.scene) as scratch:
-        out = scratch / f"{order.scene}.mp4"
-        provider.make_clip(order, first, last, out, on_progress)
-        measures = measure_clip(out, first, last, order.shot, stills=scratch)
-        require(order.scene, judge_clip(probe(out), measures, order.shot))
-        take = Take(
-            fingerprint=order.fingerprint,
-            media=store.adopt(out),
-            stills=tuple(store.adopt(scratch / f"{name}.jpg") for name in ("first", "middle", "last")),
-            provider=order.provider,
-            frames=order.shot.frames,
-            measures=measures,
-            wall_s=watch.wall_s(),
-            cpu_s=watch.cpu_s(),
+def _check_pinned(order: SceneOrder, take: Take | None) -> None:
+    assert order.shot is not None
+    if take is None:
+        raise BadInput(f"There is no take {order.fingerprint} of {order.scene}.", "Choose another one, or --reset.")
+    if take.frames != order.shot.frames:
+        raise BadInput(
+            f"The chosen take of {order.scene} has {take.frames} frames, the scene {order.shot.frames}.",
+            f"Give the scene {take.frames / order.shot.film.fps:g} seconds, or choose another take.",
         )
-    store.write(keys.take(campaign, order.scene, order.fingerprint), take)
-    return take
 
 
 def settle_track(
-    store: LocalStore, campaign: str, order: TrackOrder, provider: TrackProvider, on_progress: OnProgress
+    store: LocalStore,
+    campaign: str,
+    order: TrackOrder,
+    provider: TrackProvider,
+    on_progress: OnProgress,
+    delivery: Delivery = DELIVERED,
 ) -> Track:
-    """The film's track: found, or made, verified and kept. A client's own track is cut to the film here.
+    """The film's track: found, delivered, or made here. A client's own track is cut to the film here.
 
     Raises:
         BadInput: the client's track cannot be read.
         BadOutput: the track did not pass verification; nothing was kept.
         StoreFull, StoreError: as making and keeping raise them.
     """
-    from property_video.media.loudness import measure_track
-
     found = find_track(store, campaign, order.fingerprint)
-    if found is not None:
-        return found.model_copy(update={"found": True})
-    watch = Stopwatch()
-    with store.scratch("track") as scratch:
-        out = scratch / "track.wav"
-        remark = _make_track(store, order, provider, out, on_progress)
-        measures = measure_track(out)
-        require("audio_track", judge_track(measures, order.frames, order.fps))
-        track = Track(
-            fingerprint=order.fingerprint,
-            media=store.adopt(out),
-            provider=order.provider,
-            mood=order.mood,
-            seed=order.seed,
-            file=order.recording.name if order.recording else "",
-            remark=remark,
-            frames=order.frames,
-            cuts=order.cuts(),
-            measures=measures,
-            wall_s=watch.wall_s(),
-            cpu_s=watch.cpu_s(),
-            cost_usd=order.cost_usd,
-        )
-    store.write(keys.take(campaign, "audio_track", order.fingerprint), track)
-    return track
-
-
-def _make_track(
-    store: LocalStore, order: TrackOrder, provider: TrackProvider, out: Path, on_progress: OnProgress
-) -> str:
-    """Have the track composed, or cut from the client's recording; what there is to say of it."""
-    if order.recording is None:
-        provider.make_track(order, out, on_progress)
-        return ""
-    from property_video.media.recordings import fit_recording
-
-    *cuts, samples = (round(frame * SAMPLE_RATE / order.fps) for frame in (*order.cuts(), order.frames))
-    path = store.media_path(order.recording.media.key)
-    return fit_recording(path, order.recording.name, cuts, samples, out, on_progress).sentence(order.recording.name)
+    track = found or embedded_track(store, campaign, order, provider, on_progress)
+    return track.model_copy(
+        update={
+            "cost_usd": in_usd(delivery.cost),
+            "attempts": delivery.attempts,
+            "fell": delivery.fell,
+            "found": delivery.found if order.bill.orders else found is not None,
+        }
+    )
 
 
 def settle_film(store: LocalStore, orders: Orders, clips: Sequence[Clip], track: Track) -> Film:
@@ -162,7 +140,7 @@ def settle_film(store: LocalStore, orders: Orders, clips: Sequence[Clip], track:
             "request": request_fingerprint(orders.listing, wishes.edits),
             "scenes": tuple(clips),
             "track": track,
-            "cost_usd": round(sum(clip.cost_usd for clip in shown) + track.cost_usd, 4),
+            "cost_usd": in_usd(sum(micros(usd) for usd in (*(clip.cost_usd for clip in shown), track.cost_usd))),
             "found": found is not None,
         }
     )

@@ -1,6 +1,7 @@
 """Removing what is no longer wanted: old films, and media that no record names.
 
-Takes of scenes and tracks stay: an edit can bring them back at no cost.
+Takes of scenes and tracks stay: an edit can bring them back at no cost. So does what hosted models delivered, as it
+came: it is paid for.
 
 Not here: deciding when.
 """
@@ -78,6 +79,6 @@ def _prune_readings(store: LocalStore) -> None:
 
 
 def _named_media(store: LocalStore) -> Iterator[str]:
-    for part in ("records", "takes", "readings"):
+    for part in ("records", "takes", "readings", "journal"):
         for path in sorted(store.path(part).rglob("*.json")):
             yield from MEDIA_KEY.findall(path.read_text(encoding="utf-8"))

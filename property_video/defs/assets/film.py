@@ -12,14 +12,23 @@ from property_video.core.film import FILM
 from property_video.core.fingerprints import VERSIONS
 from property_video.core.orders import Orders
 from property_video.core.outputs import Clip, Film, Track
-from property_video.core.verdicts import FILM_CHECKS, TRACK_CHECKS, FailedVerification, judge_film, judge_track
-from property_video.defs.assets.scenes import current_orders
+from property_video.core.verdicts import (
+    FILM_CHECKS,
+    TRACK_CHECKS,
+    FailedVerification,
+    judge_film,
+    judge_maker,
+    judge_makers,
+    judge_track,
+)
+from property_video.defs.assets.scenes import buyer_of, current_orders
 from property_video.defs.failures import PATIENTLY, told_to_dagster
 from property_video.defs.metadata import Shown, check_results, check_specs, picture, report_failed, result, table
 from property_video.defs.partitions import campaigns
-from property_video.defs.resources import Progress
+from property_video.defs.resources import Progress, Say
+from property_video.orders.buyer import Means
 from property_video.orders.settle import settle_film, settle_track
-from property_video.providers.base import TrackProvider
+from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.reports.tables import record_film
 from property_video.store import keys
 from property_video.store.local import LocalStore
@@ -44,17 +53,23 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         orders: Orders,
         store: dg.ResourceParam[LocalStore],
+        clips: dg.ResourceParam[ClipProvider],
         tracks: dg.ResourceParam[TrackProvider],
+        means: dg.ResourceParam[Means],
         progress: dg.ResourceParam[Progress],
+        say: dg.ResourceParam[Say],
     ):
+        campaign, step = context.partition_key, partial(progress, "audio_track")
         with told_to_dagster(context, retry):
-            order = current_orders(store, orders).track
+            current = current_orders(store, orders, means.market)
+            order = current.track
+            buyer = buyer_of(context, store, current, means, clips, tracks, progress, say)
             try:
-                track = settle_track(store, context.partition_key, order, tracks, partial(progress, "audio_track"))
+                track = settle_track(store, campaign, order, tracks, step, buyer.deliver(order))
             except FailedVerification as failed:
                 report_failed(context, TRACK_CHECKS, failed)
                 raise
-            findings = judge_track(track.measures, track.frames)
+            findings = (*judge_track(track.measures, track.frames), judge_maker(track.provider, track.fell))
             return result(
                 track, track.fingerprint, _describe_track(store, track), check_results(TRACK_CHECKS, findings)
             )
@@ -75,6 +90,9 @@ def _describe_track(store: LocalStore, track: Track) -> Shown:
         "loudness range in LU": round(track.measures.loudness_range, 2),
         "seconds": track.measures.duration_s,
         "provider": track.provider,
+        "cost in USD": track.cost_usd,
+        "attempts": track.attempts,
+        "fell": "; ".join(track.fell),
         "found": track.found,
         "wall seconds": track.wall_s,
         "CPU seconds": track.cpu_s,
@@ -106,11 +124,12 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
         scene_7: Clip,
         audio_track: Track,
         store: dg.ResourceParam[LocalStore],
+        means: dg.ResourceParam[Means],
     ):
         clips = (scene_1, scene_2, scene_3, scene_4, scene_5, scene_6, scene_7)
         with told_to_dagster(context, retry):
             try:
-                film = settle_film(store, current_orders(store, orders), clips, audio_track)
+                film = settle_film(store, current_orders(store, orders, means.market), clips, audio_track)
             except FailedVerification as failed:
                 report_failed(context, FILM_CHECKS, failed)
                 raise
@@ -129,7 +148,7 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
 def _findings(film: Film, path: Path) -> tuple:  # type: ignore[type-arg]
     from property_video.media.probe import probe
 
-    return judge_film(probe(path), film.measures, film.scenes)
+    return (*judge_film(probe(path), film.measures, film.scenes), judge_makers(film.scenes, film.track))
 
 
 def _describe_film(store: LocalStore, film: Film, path: Path, media_url: str) -> Shown:
@@ -154,6 +173,8 @@ def _describe_film(store: LocalStore, film: Film, path: Path, media_url: str) ->
                 "first": clip.first,
                 "last": clip.last,
                 "provider": clip.take.provider if clip.take else "",
+                "cost in USD": clip.cost_usd,
+                "fell": "; ".join(clip.fell),
                 "left out": clip.left_out,
             }
             for clip in film.scenes

@@ -7,15 +7,20 @@ import dagster as dg
 
 from property_video.core.advice import advise
 from property_video.core.fingerprints import VERSIONS, fingerprint
+from property_video.core.money import in_usd
 from property_video.core.orders import plan
 from property_video.core.pairing import ShotList, choose_pairs
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.verdicts import PAIR_CHECKS, judge_pairs, require
 from property_video.core.wishes import Wishes, photo_wishes
+from property_video.defs.assets.scenes import buyer_of
 from property_video.defs.failures import told_to_dagster
 from property_video.defs.metadata import check_results, check_specs, inline, result, table
 from property_video.defs.partitions import campaigns
+from property_video.defs.resources import Progress, Say
+from property_video.orders.buyer import Means
 from property_video.orders.place import place
+from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.store import keys
 from property_video.store.local import LocalStore
 from property_video.storyboards import load_moves
@@ -109,18 +114,27 @@ def _cell(text: str) -> str:
     kinds={"python"},
     owners=["team:media"],
     code_version=f"{VERSIONS['clip']}.{VERSIONS['track']}",
-    description="Who makes each scene and the track, at what price, and what exists already.",
+    description="Who makes each scene and the track, at what price, and what exists already. Hosted models are asked "
+    "here, so that all of them work at the same time.",
 )
 def orders(
+    context: dg.AssetExecutionContext,
     brief: Wishes,
     selected_pairs: ShotList,
     uploaded_photos: UploadedPhotos,
     photo_analysis: PhotoAnalysis,
     store: dg.ResourceParam[LocalStore],
+    clips: dg.ResourceParam[ClipProvider],
+    tracks: dg.ResourceParam[TrackProvider],
+    means: dg.ResourceParam[Means],
+    progress: dg.ResourceParam[Progress],
+    say: dg.ResourceParam[Say],
 ):
     """Order everything the film needs."""
     with told_to_dagster():
-        placed = place(store, plan(brief, selected_pairs, uploaded_photos, photo_analysis, load_moves()))
+        moves, market = load_moves(), means.market
+        placed = place(store, plan(brief, selected_pairs, uploaded_photos, photo_analysis, moves, market))
+        buyer_of(context, store, placed, means, clips, tracks, progress, say).place()
     work = [order for order in placed.scenes if not order.left_out]
     return result(
         placed,
@@ -135,7 +149,8 @@ def orders(
                             "state": "found" if order.found else "to be made",
                             "move": order.shot.move.name if order.shot else "",
                             "seconds": order.shot.frames / order.shot.film.fps if order.shot else 0.0,
-                            "cost in USD": order.cost_usd,
+                            "estimate in USD": order.cost_usd,
+                            "passed over": " ".join(order.bill.passed_over),
                         }
                         for order in work
                     ),
@@ -145,11 +160,13 @@ def orders(
                         "state": "found" if placed.track.found else "to be made",
                         "move": placed.track.recording.name if placed.track.recording else placed.track.mood,
                         "seconds": sum(p.frames for p in placed.track.passages) / placed.track.fps,
-                        "cost in USD": placed.track.cost_usd,
+                        "estimate in USD": placed.track.cost_usd,
+                        "passed over": " ".join(placed.track.bill.passed_over),
                     },
                 ]
             ),
             "to be made": sum(not order.found for order in work) + (not placed.track.found),
-            "cost in USD": sum(order.cost_usd for order in work) + placed.track.cost_usd,
+            "estimate in USD": in_usd(sum(piece.bill.estimate for piece in (*work, placed.track))),
+            "budget in USD": in_usd(brief.budget) if brief.budget is not None else "none",
         },
     )

@@ -3,7 +3,7 @@
 Not here: choosing photos for scenes (pairs.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from property_video.core.brief import Brief
 from property_video.core.edits import Edit, Edits, checked_edit
 from property_video.core.errors import BadInput
 from property_video.core.fingerprints import VERSIONS, fingerprint
+from property_video.core.ladders import Work
 from property_video.core.photo import UploadedPhotos
 from property_video.core.recording import Recording
 from property_video.core.verdicts import PHOTO_CHECKS, judge_photos
@@ -23,6 +24,7 @@ from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress, UploadsResource
 from property_video.intake.briefs import read_brief
 from property_video.intake.sources import find_source
+from property_video.providers.registry import load_registry
 from property_video.store import keys
 from property_video.store.edits import add_edit, read_edits
 from property_video.store.local import LocalStore
@@ -35,6 +37,10 @@ class CampaignLaunch(dg.Config):
     storyboard: str | None = None
     seed: int | None = None
     mood: str | None = None
+    video: str | None = None
+    music: str | None = None
+    choice: str | None = None
+    budget_usd: float | None = None
 
 
 @dg.asset(
@@ -44,7 +50,8 @@ class CampaignLaunch(dg.Config):
     owners=["team:campaigns"],
     code_version=str(VERSIONS["request"]),
     description="What this campaign wants: its campaign.yaml and people's edits, validated, with all defaults. "
-    "Launch it with a storyboard, seed or mood to change the whole film; what is chosen stays.",
+    "Launch it with a storyboard, seed, mood, ladders of hosted models and a budget to change the whole film; what is "
+    "chosen stays.",
 )
 def brief(
     context: dg.AssetExecutionContext,
@@ -88,7 +95,9 @@ def brief(
 
 def _resolved(campaign: str, written: Brief, recording: Recording | None, edits: Edits) -> Wishes:
     storyboard = load_storyboard(storyboard_wanted(written, edits))
-    return resolve(campaign, written, edits, storyboard, load_moves(), recording)
+    registry = load_registry()
+    models: dict[Work, Collection[str]] = {"video": registry.video, "music": registry.music, "choice": registry.choice}
+    return resolve(campaign, written, edits, storyboard, load_moves(), models, recording)
 
 
 def _brief_of(store: LocalStore, folder: Path, campaign: str) -> tuple[Brief, Recording | None]:

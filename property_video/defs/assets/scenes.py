@@ -7,18 +7,21 @@ from functools import partial
 
 import dagster as dg
 
+from property_video.core.buying import Market
 from property_video.core.edits import Edit, checked_edit
 from property_video.core.fingerprints import VERSIONS
+from property_video.core.foreign import judge_conformed
 from property_video.core.orders import Orders, SceneOrder, replan
 from property_video.core.outputs import Clip
 from property_video.core.storyboard import SCENE_KEYS
-from property_video.core.verdicts import CLIP_CHECKS, FailedVerification, Finding, judge_clip
+from property_video.core.verdicts import CLIP_CHECKS, FailedVerification, Finding, judge_clip, judge_maker
 from property_video.defs.failures import PATIENTLY, told_to_dagster
 from property_video.defs.metadata import Shown, check_results, check_specs, picture, report_failed, result, table
 from property_video.defs.partitions import campaigns
-from property_video.defs.resources import Progress
+from property_video.defs.resources import Progress, Say
+from property_video.orders.buyer import Buyer, Means
 from property_video.orders.settle import settle_scene
-from property_video.providers.base import ClipProvider
+from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.store.edits import add_edit, read_edits
 from property_video.store.local import LocalStore
 from property_video.storyboards import load_moves, storyboard_names
@@ -32,11 +35,32 @@ class SceneLaunch(dg.Config):
     move: str | None = None
     seconds: float | None = None
     seed: int | None = None
+    video: str | None = None
+    take: str | None = None
 
 
-def current_orders(store: LocalStore, orders: Orders) -> Orders:
+def current_orders(store: LocalStore, orders: Orders, market: Market) -> Orders:
     """The orders after every edit that stands now: a scene made alone orders for itself."""
-    return replan(orders, read_edits(store, orders.wishes.campaign), load_moves())
+    return replan(orders, read_edits(store, orders.wishes.campaign), load_moves(), market)
+
+
+def buyer_of(
+    context: dg.AssetExecutionContext,
+    store: LocalStore,
+    orders: Orders,
+    means: Means,
+    clips: ClipProvider,
+    tracks: TrackProvider,
+    progress: Progress,
+    say: Say,
+) -> Buyer:
+    """Who buys for a film in a step; what it says is in the step's log, too."""
+
+    def tell(line: str) -> None:
+        context.log.info(line)
+        say(line)
+
+    return Buyer(store, orders, means, clips, tracks, on_step=progress, say=tell)
 
 
 def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
@@ -61,16 +85,21 @@ def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
         orders: Orders,
         store: dg.ResourceParam[LocalStore],
         clips: dg.ResourceParam[ClipProvider],
+        tracks: dg.ResourceParam[TrackProvider],
+        means: dg.ResourceParam[Means],
         progress: dg.ResourceParam[Progress],
+        say: dg.ResourceParam[Say],
     ):
         campaign = context.partition_key
         with told_to_dagster(context, retry):
             chosen = {name: value for name, value in config.model_dump().items() if value is not None}
             edit = checked_edit(Edit(scene=key, values=chosen), load_moves(), storyboard_names())
-            add_edit(store, campaign, edit, check=lambda edits: replan(orders, edits, load_moves()))
-            order = current_orders(store, orders).scene(key)
+            add_edit(store, campaign, edit, check=lambda edits: replan(orders, edits, load_moves(), means.market))
+            current = current_orders(store, orders, means.market)
+            order = current.scene(key)
+            buyer = buyer_of(context, store, current, means, clips, tracks, progress, say)
             try:
-                clip = settle_scene(store, campaign, order, clips, partial(progress, key))
+                clip = settle_scene(store, campaign, order, clips, partial(progress, key), buyer.deliver(order))
             except FailedVerification as failed:
                 report_failed(context, CLIP_CHECKS, failed)
                 raise
@@ -94,7 +123,10 @@ def _findings(store: LocalStore, clip: Clip, order: SceneOrder) -> tuple[Finding
 
     if clip.take is None or order.shot is None:
         return ()
-    return judge_clip(probe(store.media_path(clip.take.media.key)), clip.take.measures, order.shot)
+    found, made_by = probe(store.media_path(clip.take.media.key)), judge_maker(clip.take.provider, clip.fell)
+    if clip.take.conformed is not None:
+        return (*judge_conformed(found, clip.take.conformed, order.shot.frames, order.shot.film), made_by)
+    return (*judge_clip(found, clip.take.measures, order.shot), made_by)
 
 
 def describe(store: LocalStore, clip: Clip) -> Shown:
@@ -103,7 +135,7 @@ def describe(store: LocalStore, clip: Clip) -> Shown:
 
     if clip.take is None:
         return {"left out": clip.left_out}
-    path = store.media_path(clip.take.media.key)
+    path, conformed = store.media_path(clip.take.media.key), clip.take.conformed
     stills = [store.media_path(still.key) for still in clip.take.stills]
     return {
         "first, middle, last frame": picture(strip(stills, 720), clip.title),
@@ -117,6 +149,9 @@ def describe(store: LocalStore, clip: Clip) -> Shown:
         "wall seconds": clip.take.wall_s,
         "CPU seconds": clip.take.cpu_s,
         "cost in USD": clip.cost_usd,
+        "attempts": clip.attempts,
+        "fell": "; ".join(clip.fell),
         "clip": dg.MetadataValue.path(str(path)),
         "measures": table([clip.take.measures.model_dump()]),
+        **({"as it came": dg.MetadataValue.json(conformed.model_dump())} if conformed else {}),
     }
