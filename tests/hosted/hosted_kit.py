@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 from conftest import BRIEF, Studio, settings_in
 from emulators.replicate import ReplicateEmulator
 from fakes import FakeClips, FakeTracks, Shelf
 
+from property_video.core.film import FilmFormat
 from property_video.core.money import in_usd
 from property_video.definitions import build_means
+from property_video.media.resample import Planes
 from property_video.orders.buyer import Means
 from property_video.orders.journal import Journal
 from property_video.settings import Access
@@ -24,6 +27,23 @@ HOSTED_BRIEF = f"""{BRIEF}
 providers: {{video: ["{VEO}", "{KLING}"], music: ["{STABLE}"]}}
 budget_usd: 12.00
 """
+
+
+class NearestFrame:
+    """In place of `media.interpolate.InBetween`, which takes ten seconds a clip and has tests of its own."""
+
+    reliable = 1.0
+
+    def __init__(self, film: FilmFormat) -> None:
+        self.ends: tuple[Planes, Planes] | None = None
+
+    def look_at(self, before: Planes, after: Planes) -> None:
+        self.ends = before, after
+
+    def paint(self, t: float, into: Planes) -> None:
+        assert self.ends is not None
+        for plane, pixels in zip(into, self.ends[t >= 0.5], strict=True):
+            np.copyto(plane, pixels)
 
 
 @dataclass

@@ -11,18 +11,25 @@ import dagster as dg
 import pytest
 from conftest import BRIEF, why, write_photo
 from fakes import Shelf
-from hosted_kit import HOSTED_BRIEF, KLING, PRICES, STABLE, VEO, Shop, open_shop, serve
+from hosted_kit import HOSTED_BRIEF, KLING, PRICES, STABLE, VEO, NearestFrame, Shop, open_shop, serve
 
 from property_video.core.outputs import Clip, Film
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def cheap_frames_in_between() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("property_video.media.conform.InBetween", NearestFrame)
+        yield
+
+
+@pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What emulated models make, made once."""
     return tmp_path_factory.mktemp("outputs")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def first_shop(tmp_path_factory: pytest.TempPathFactory, shelf: Shelf, outputs: Path) -> Iterator[Shop]:
     """A film of three scenes and a track, all bought. Shared: look at it, never change it."""
     root = tmp_path_factory.mktemp("bought")
