@@ -366,8 +366,8 @@ def bench(
 ) -> None:
     """Measure speed and memory on this machine: against x264 alone, MoviePy, plain function calls. Takes minutes."""
     from property_video.bench.contest import ROUNDS, measure
-    from property_video.bench.figures import costs, figures
-    from property_video.bench.report import cost_table, figure_table, machine, write_json
+    from property_video.bench.figures import costs, figures, shares
+    from property_video.bench.report import cost_table, figure_table, machine, share_table, write_json
 
     target, on = _checked_out(out_file), machine()
     assert target is not None
@@ -376,7 +376,7 @@ def bench(
     write_json(measured, on, target)
     wide = out if out.is_terminal else Console(width=200, highlight=False)
     wide.print(figure_table(figures(measured), many))
-    wide.print(cost_table(costs(measured)))
+    wide.print(cost_table(costs(measured)), share_table(shares(measured)))
     out.print(f"Numbers: {target}", markup=False)
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from property_video.bench.measure import Usage, run
 from property_video.bench.workloads import FILMS, film_orders
+from property_video.bench.zoompan import RECIPES, Recipe
 from property_video.core.errors import BadInput, BadOutput
 from property_video.core.orders import scene_orders_in_film
 from property_video.core.records import Record
@@ -68,8 +69,8 @@ class SceneRound(Record):
     clip: Usage
 
 
-class Idiomatic(Record):
-    """One scene made with MoviePy."""
+class Rival(Record):
+    """One scene made with another tool."""
 
     scene: str
     frames: int
@@ -85,8 +86,10 @@ class Round(Record):
     plain: Usage
     make_found: Usage
     plain_found: Usage
+    plain_parts: dict[str, float]
     make_imports: Usage
-    moviepy: Idiomatic
+    moviepy: Rival
+    zoompan: dict[Recipe, Rival]
 
 
 class Memory(Record):
@@ -98,12 +101,20 @@ class Memory(Record):
     long_track: Usage
 
 
+class Motion(Record):
+    """Root mean squares of the motion error in film pixels, by move."""
+
+    ours: dict[str, float]
+    zoompan: dict[Recipe, dict[str, float]]
+
+
 class Measured(Record):
     """One benchmark's raw numbers."""
 
     quick: bool
     frames: int
     memory: Memory
+    motion: Motion
     rounds: tuple[Round, ...]
 
 
@@ -162,12 +173,14 @@ class _Contest:
             make_progressive=self._big_photo(photos, progressive=True),
             long_track=self._long_track(),
         )
+        motion = self._motion(30 if quick else 120)
         orders = scene_orders_in_film(film_orders(self.folder / "made" / "store", CAMPAIGN))
         frames = {order.scene: order.shot.frames for order in orders if order.shot}
         return Measured(
             quick=quick,
             frames=sum(frames.values()),
             memory=memory,
+            motion=motion,
             rounds=tuple(self._round(frames, number, rounds) for number in range(rounds)),
         )
 
@@ -182,26 +195,33 @@ class _Contest:
         tell("joining")
         join, _ = self._piece("join", clips=[f"{scene}.mp4" for scene in frames], out="joined.mp4")
         tell("the film from a cold start, by make and by plain function calls")
-        by_turns = {"make": lambda: self._make("cold", self.listing), "plain": self._plain}
+        by_turns = {"make": lambda: (self._make("cold", self.listing), {}), "plain": self._plain}
         cold = {name: by_turns[name]() for name in sorted(by_turns, reverse=bool(number % 2))}
         tell("the same with everything found, and imports")
         found = self._make("cold", self.listing)
-        plain_found = self._plain()
+        plain_found, _ = self._plain()
         imports, _ = self._run([sys.executable, "-c", f"import {', '.join(MAKE_IMPORTS)}"])
         shutil.rmtree(self.folder / "cold")
         shutil.rmtree(self.folder / "plain")
         # Every round takes another scene: the film's average is nearer than with the same one again.
         scene = list(frames)[(number * 3) % len(frames)]
-        tell(f"MoviePy, {scene}")
-        usage, _ = self._piece("moviepy", scenes=[scene], out="moviepy.mp4")
+        tell(f"MoviePy and ffmpeg's zoompan, {scene}")
+
+        def rival(name: str, **arguments: Any) -> Rival:
+            usage, _ = self._piece(name, out=f"{name}.mp4", **arguments)
+            return Rival(scene=scene, frames=frames[scene], usage=usage)
+
         return Round(
             scenes=tuple(scenes),
             join=join,
-            **cold,
+            make=cold["make"][0],
+            plain=cold["plain"][0],
             make_found=found,
             plain_found=plain_found,
+            plain_parts=cold["plain"][1],
             make_imports=imports,
-            moviepy=Idiomatic(scene=scene, frames=frames[scene], usage=usage),
+            moviepy=rival("moviepy", scenes=[scene]),
+            zoompan={recipe: rival("zoompan", scene=scene, recipe=recipe) for recipe in RECIPES},
         )
 
     def _scene(self, scene: str, frames: int) -> SceneRound:
@@ -236,9 +256,13 @@ class _Contest:
         usage, _ = self._run(command, home=home, watched=watched)
         return usage
 
-    def _plain(self) -> Usage:
-        usage, _ = self._work("plain", store="plain", campaign=CAMPAIGN, photos=str(self.listing))
-        return usage
+    def _plain(self) -> tuple[Usage, dict[str, Any]]:
+        return self._work("plain", store="plain", campaign=CAMPAIGN, photos=str(self.listing))
+
+    def _motion(self, frames: int) -> Motion:
+        self.tell("motion errors, ours and zoompan's")
+        errors = {recipe: self._work("motion", recipe=recipe, frames=frames)[1] for recipe in (None, *RECIPES)}
+        return Motion(ours=errors[None], zoompan={recipe: errors[recipe] for recipe in RECIPES})
 
     def _piece(self, name: str, *, watched: bool = False, **arguments: Any) -> tuple[Usage, dict[str, Any]]:
         """A workload that works from the store of the first film."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from property_video.bench.contest import Measured
-from property_video.bench.figures import Cost, Figure, Unit, costs, figures
+from property_video.bench.figures import Cost, Figure, Share, Unit, costs, figures, shares
 from property_video.files import written_whole
 
 PACKAGES: Final = (
@@ -51,11 +51,23 @@ def figure_table(rows: Sequence[Figure], rounds: int) -> Table:
 def cost_table(rows: Sequence[Cost]) -> Table:
     """What the contestants took."""
     table = Table(title="What took what", title_justify="left")
-    for column in ("work", "CPU s", "wall s", "peak MB of one process"):
+    for column in ("work", "CPU s", "wall s", "peak MB of one process", "motion error, px"):
         table.add_column(column, justify="left" if column == "work" else "right")
     for row in rows:
         peak = f"{row.peak_mb:.0f}" if row.peak_mb else ""
-        table.add_row(row.name, f"{row.cpu_s:.2f}", f"{row.wall_s:.2f}", peak)
+        motion = f"{row.motion_px:.3f}" if row.motion_px is not None else ""
+        table.add_row(row.name, f"{row.cpu_s:.2f}", f"{row.wall_s:.2f}", peak, motion)
+    return table
+
+
+def share_table(rows: Sequence[Share]) -> Table:
+    """Where the time of `make` goes."""
+    table = Table(title="Where the CPU seconds of make from a cold start go", title_justify="left")
+    whole = sum(row.cpu_s for row in rows)
+    for column in ("part", "CPU s", "share"):
+        table.add_column(column, justify="left" if column == "part" else "right")
+    for row in rows:
+        table.add_row(row.name, f"{row.cpu_s:.2f}", f"{row.cpu_s / whole:.1%}")
     return table
 
 
@@ -72,6 +84,8 @@ def shown(value: float, unit: Unit) -> str:
             return f"{value:.2f} s"
         case "MB":
             return f"{value:.0f} MB"
+        case "px":
+            return f"{value:.3f} px"
 
 
 def machine() -> dict[str, Any]:
@@ -102,6 +116,7 @@ def as_json(measured: Measured, on: dict[str, Any]) -> dict[str, Any]:
         "machine": on,
         "figures": [{**row.model_dump(), "met": row.met} for row in figures(measured)],
         "costs": [row.model_dump() for row in costs(measured)],
+        "shares": [row.model_dump() for row in shares(measured)],
         "raw": measured.model_dump(),
     }
 

@@ -1,4 +1,6 @@
-"""Training the head that tells rooms, and measuring how often rooms are told right: `python -m property_video.bench.rooms`.
+"""Training the head that tells rooms, and measuring how often they are told right.
+
+`python -m property_video.bench.rooms FOLDER` prints accuracy, confusion and calibration; `--write` ships the head.
 
 Needs photos of houses named `12_kitchen.jpg` (house and room), which are no part of the product: the Houses data set
 (property_video/media/room_head.md). Every house is judged by a head that has never seen a photo of it.
@@ -163,9 +165,8 @@ def cross_validate(album: Album) -> Report:
     for house in np.unique(album.houses):
         members = np.flatnonzero(album.houses == house)
         shown = [looks[index] for index in members]
-        for index, guess in zip(
-            members, known_rooms(shown, {}, distances([look.feature for look in shown])), strict=True
-        ):
+        guesses = known_rooms(shown, {}, distances([look.feature for look in shown]), [0] * len(shown))
+        for index, guess in zip(members, guesses, strict=True):
             told, true = family(guess.room), HEAD_ROOMS[album.rooms[index]]
             confusion[album.rooms[index], columns.index(told if told in columns else "elsewhere")] += 1
             if told != "other":

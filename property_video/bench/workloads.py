@@ -8,10 +8,11 @@ Not here: measuring them (measure.py), the order they run in (contest.py).
 
 import importlib
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable, Mapping
-from itertools import cycle, islice
+from itertools import cycle, islice, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -58,6 +59,10 @@ PICTURES: Final = (
 """The last ones are what Pillow imports when it opens its first picture."""
 
 FILMS: Final = (*PICTURES, "duckdb")
+
+PARTS: Final = ("photos", "looking", "scenes", "track", "film")
+"""Of a film made by plain function calls: reading photos; looking at them and choosing; rendering and verifying the
+clips; composing and mastering; joining and verifying."""
 
 LONG_TRACK_S: Final = 180
 BIG_SIDES: Final = (12_000, 8_400)
@@ -182,12 +187,17 @@ def _track(store: str, campaign: str) -> Path:
 # -- one film as plain function calls ----------------------------------------------------------------------------------
 
 
-def plain(store: str, campaign: str, photos: str) -> None:
-    """Make the film from a folder, as the graph does, in plain function calls: no run, no events, nothing to show."""
+def plain(store: str, campaign: str, photos: str) -> dict[str, float]:
+    """Make the film from a folder, as the graph does, in plain function calls: no run, no events, nothing to show.
+
+    Tells the CPU seconds of its parts, by the names in `PARTS`.
+    """
+    marks = [_cpu_s()]
     local, folder, provider = LocalStore(Path(store)), Path(photos), Embedded()
     brief, edits = read_brief(list_upload(folder).brief), Edits()
     wishes = resolve(campaign, brief, edits, load_storyboard(storyboard_wanted(brief, edits)), load_moves())
     uploaded = take_in(local, folder, _unheard)
+    marks.append(_cpu_s())
     analysis = analyse(local, uploaded, brief.photos.rooms, _unheard)
     shot_list = choose_pairs(
         wishes.storyboard,
@@ -198,11 +208,22 @@ def plain(store: str, campaign: str, photos: str) -> None:
         seed=wishes.seed,
     )
     orders = place(local, plan(wishes, shot_list, uploaded, analysis, load_moves()))
+    marks.append(_cpu_s())
     clips = [settle_scene(local, campaign, order, provider, _unheard) for order in orders.scenes]
+    marks.append(_cpu_s())
     track = settle_track(local, campaign, orders.track, provider, _unheard)
+    marks.append(_cpu_s())
     film = settle_film(local, orders, clips, track)
     record_film(local, film)
     local.publish(film.media, keys.film(campaign))
+    marks.append(_cpu_s())
+    return {part: after - before for part, (before, after) in zip(PARTS, pairwise(marks), strict=True)}
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process and of those it started and waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def _unheard(done: int, total: int) -> None:

@@ -25,7 +25,7 @@ def advise(storyboard: Storyboard, shot_list: ShotList, analysis: PhotoAnalysis)
     scenes = dict(storyboard.numbered())
     return (
         *_missing(scenes, pairs),
-        *_dusk(scenes, analysis.verdicts),
+        *_dusk(scenes, pairs, analysis.verdicts),
         *_weak(scenes, pairs, photos),
         *_alone(scenes, pairs, photos),
         *_unused_flaws(shot_list, photos),
@@ -41,9 +41,10 @@ def _missing(scenes: Mapping[int, Scene], pairs: Mapping[int, Pair]) -> Iterator
             yield f"No photo for scene {number}, {scene.title}: add two that show {scene.wants}."
 
 
-def _dusk(scenes: Mapping[int, Scene], photos: Sequence[Verdict]) -> Iterator[str]:
+def _dusk(scenes: Mapping[int, Scene], pairs: Mapping[int, Pair], photos: Sequence[Verdict]) -> Iterator[str]:
     dusk = any(photo.evening and photo.room in OUTSIDE | {"other"} and not photo.flaws for photo in photos)
-    if any(scene.evening for scene in scenes.values()) and not dusk:
+    shown = [number for number, scene in scenes.items() if scene.evening and not pairs[number].left_out]
+    if shown and not dusk:  # a scene that is left out has said what it wants
         yield "No dusk exterior: one from the spot of a daylight photo lets day turn into evening in the last scene."
 
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 VERSIONS: Final = {
     "request": 1,
     "reading": 1,
-    "look": 1,
+    "look": 2,
+    "match": 1,
     "recording": 1,
     "clip": 2,
     "track": 2,

@@ -353,7 +353,8 @@ def _explained(film: _Film, number: int, cast: Mapping[int, Candidate], candidat
 
 
 def _why(film: _Film, scene: Scene, photo: Verdict) -> str:
-    room = photo.room if photo.room in scene.rooms else photo.second_room or photo.room
+    shown = [room for room in scene.rooms if room in (photo.room, photo.second_room)]
+    room = shown[0] if shown else photo.room
     flaw = f", though {' and '.join(photo.flaws)}: nothing else does" if photo.flaws else ""
     dusk = " at dusk" if photo.evening and scene.evening else ""
     wished = ", as the brief asks" if photo.name in film.use else ""
@@ -393,7 +394,7 @@ def _left_out(film: _Film, number: int) -> Pair:
 
 
 def _words(room: Room) -> str:
-    return room.replace("_", " ")
+    return "dining area" if room == "dining" else room.replace("_", " ")
 
 
 # -- photos that nobody can place --------------------------------------------------------------------------------------

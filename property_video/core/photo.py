@@ -63,7 +63,7 @@ class Look(Record):
         saliency: how much each of 16x16 cells catches the eye, row by row, a byte each (255 the most), as hexadecimal
             digits; empty when not measured.
         pool: share of the picture that looks like one body of pool water.
-        dusk: how much a picture taken outside looks like dusk, 0..1, by the trained head; 0 when no network was at hand.
+        dusk: how much a picture taken outside looks like dusk by the trained head, 0..1; 0 without the network.
         rooms: ImageNet mass of each room, in the order of `room_model.ROOMS`; empty when no network was at hand.
         head: probabilities of bathroom, bedroom, frontal and kitchen by the trained head; empty likewise.
         feature: 1280 unsigned bytes in base64, the network's feature up to a factor; empty likewise.
@@ -154,7 +154,6 @@ class Verdict(Record):
         blown: too much of it is plain white.
         tilted: it needs more than a slight turn to stand upright.
         duplicate_of: the name of the better photo of the same picture.
-        remark: what a person should know of how the room was decided.
     """
 
     name: str
@@ -175,7 +174,6 @@ class Verdict(Record):
     blown: bool = False
     tilted: bool = False
     duplicate_of: str = ""
-    remark: str = ""
 
     @property
     def flaws(self) -> tuple[str, ...]:

@@ -13,10 +13,13 @@ from typing import Any, Final
 
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
-from sqlalchemy import Engine, QueuePool, create_engine
+from sqlalchemy import Engine, QueuePool, create_engine, event
 
 STORAGES: Final = (sqlite_event_log, sqlite_run_storage)
 """Dagster's modules that call a `create_engine` of their own for every statement; there is no other way in."""
+
+LOG_PAGES: Final = 25
+"""Pages of 4 kB after which SQLite folds its write-ahead log into the database."""
 
 
 class _Kept(QueuePool):
@@ -34,6 +37,11 @@ class _Kept(QueuePool):
         super().dispose()
 
 
+def _keep_log_short(connection: Any, record: Any) -> None:
+    """SQLite's own 1000 pages let the write-ahead log grow to 4 MB where closing does not fold it in."""
+    connection.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+
+
 @contextmanager
 def kept_open() -> Iterator[None]:
     """Let Dagster's SQLite storages use one engine for each database until the context ends.
@@ -48,6 +56,7 @@ def kept_open() -> Iterator[None]:
             arguments = {**options.get("connect_args", {}), "check_same_thread": False}
             # One stays open; what is open besides it for a moment is closed when it is given back.
             engines[url] = create_engine(url, poolclass=_Kept, pool_size=1, max_overflow=-1, connect_args=arguments)
+            event.listen(engines[url], "connect", _keep_log_short)
         return engines[url]
 
     before = {module: module.create_engine for module in STORAGES}

@@ -6,15 +6,17 @@ Not here: listing the folder (media/upload_files.py), decoding (media/read_photo
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from property_video.core.analysis import judge
+from property_video.core.analysis import judge, pairs_to_match, with_matches
 from property_video.core.errors import BadPhoto, NoUsablePhoto
 from property_video.core.fingerprints import VERSIONS, fingerprint
+from property_video.core.joins import Match
 from property_video.core.outputs import MediaRef
 from property_video.core.photo import Look, Photo, PhotoAnalysis, Reading, Rejection, Room, UploadedPhotos
 from property_video.core.records import Record
 from property_video.core.upload import Upload, UploadFile
 from property_video.intake.music import unplayed
-from property_video.media.look import look_at
+from property_video.media.look_worker import look_at_all
+from property_video.media.match import Features, features, match_photos
 from property_video.media.photo_worker import PhotoJob, PhotoWorkers
 from property_video.media.upload_files import list_upload
 from property_video.providers.base import OnProgress
@@ -147,21 +149,56 @@ def _keep(store: LocalStore, sha256: str, reading: Reading, job: PhotoJob) -> Re
 def analyse(
     store: LocalStore, uploaded: UploadedPhotos, tags: Mapping[str, Room], on_progress: OnProgress
 ) -> PhotoAnalysis:
-    """Measure every photo and give it its verdict; what was measured before is found.
+    """Look at every photo, match those that may show one space, and give each its verdict.
+
+    What was measured before is found. Without the network, words alone tell rooms, and the analysis warns of it; such
+    looks are not kept.
 
     Raises:
         BadBrief: a room tag names no photo.
         MissingMedia: a preview is no longer in the store.
+        PropertyVideoError: the process that looks at photos died.
     """
-    looks, found = [], 0
-    for number, photo in enumerate(uploaded.photos, start=1):
-        key = keys.look(photo.reading.sha256, VERSIONS["look"])
-        look = store.read(key, Look)
-        if look is None:
-            look = look_at(store.media_path(photo.preview))
-            store.write(key, look)
-        else:
-            found += 1
-        looks.append(look)
-        on_progress(number, len(uploaded.photos))
-    return judge(uploaded.photos, looks, tags).model_copy(update={"found": found})
+    looks, fresh, warning = _looks(store, uploaded.photos, on_progress)
+    analysis = judge(uploaded.photos, looks, tags)
+    matches = _matches(store, uploaded.photos, pairs_to_match(analysis))
+    found = len(uploaded.photos) - fresh
+    return with_matches(analysis, matches).model_copy(update={"found": found, "warning": warning})
+
+
+def _looks(store: LocalStore, photos: Sequence[Photo], on_progress: OnProgress) -> tuple[tuple[Look, ...], int, str]:
+    """The look of every photo, how many had to be taken, and what they lack."""
+    known = [store.read(keys.look(photo.reading.sha256, VERSIONS["look"]), Look) for photo in photos]
+    missing = [index for index, look in enumerate(known) if look is None]
+    taken: dict[int, Look] = {}
+
+    def keep(number: int, look: Look) -> None:
+        taken[missing[number]] = look
+        if look.rooms:
+            store.write(keys.look(photos[missing[number]].reading.sha256, VERSIONS["look"]), look)
+        on_progress(len(photos) - len(missing) + len(taken), len(photos))
+
+    warning = look_at_all([store.media_path(photos[index].preview) for index in missing], keep)
+    if not missing:
+        on_progress(len(photos), len(photos))
+    return tuple(look or taken[index] for index, look in enumerate(known)), len(missing), warning
+
+
+def _matches(store: LocalStore, photos: Sequence[Photo], pairs: Sequence[tuple[int, int]]) -> tuple[Match, ...]:
+    """What each pair has in common; its photos are named as this listing names them."""
+    points: dict[int, Features] = {}
+
+    def points_of(index: int) -> Features:
+        if index not in points:
+            points[index] = features(store.media_path(photos[index].preview))
+        return points[index]
+
+    matches = []
+    for i, j in pairs:
+        key = keys.match(photos[i].reading.sha256, photos[j].reading.sha256, VERSIONS["match"])
+        match = store.read(key, Match)
+        if match is None:
+            match = match_photos(points_of(i), points_of(j), photos[i].name, photos[j].name)
+            store.write(key, match)
+        matches.append(match.model_copy(update={"first": photos[i].name, "last": photos[j].name}))
+    return tuple(matches)

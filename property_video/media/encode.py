@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BT709: Final = 1
 LIMITED: Final = 1
 
-RING: Final = 6
+RING: Final = 4
 """Frames that circulate between painter and encoder, 3 MB each. x264 copies a picture when it takes it."""
 
 ENCODER_THREADS: Final = 2

@@ -19,8 +19,9 @@ FILE = Path(str(files(__package__))) / "room_head.npz"
 
 
 class Head(NamedTuple):
-    """Weights and biases: of four rooms in the order of `room_model.HEAD_ROOMS`, (4, 1280) and (4,), and of dusk,
-    (1280,) and ().
+    """Weights and biases of two linear models.
+
+    Of four rooms in the order of `room_model.HEAD_ROOMS`, (4, 1280) and (4,); and of dusk, (1280,) and ().
     """
 
     rooms: Floats

@@ -40,6 +40,11 @@ def look(sha256: str, version: int) -> str:
     return f"looks/v{version}/{sha256[:2]}/{sha256}.json"
 
 
+def match(first: str, last: str, version: int) -> str:
+    """What two photos have in common, by the bytes of both."""
+    return f"matches/v{version}/{first[:2]}/{first}-{last}.json"
+
+
 def recording(sha256: str, version: int) -> str:
     """A client's recording that was found to be usable, by its bytes."""
     return f"recordings/v{version}/{sha256[:2]}/{sha256}.json"

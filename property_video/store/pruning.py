@@ -65,16 +65,16 @@ def _prune_films(store: LocalStore, campaign: str, keep: int) -> int:
 
 
 def _prune_readings(store: LocalStore) -> None:
-    """Remove readings of photos that no campaign has any more, so that their pictures can go."""
+    """Remove what is known of photos that no campaign has any more, so that their pictures can go."""
     wanted = set()
     for key in store.keys("records/uploaded_photos"):
         uploaded = store.read(key, UploadedPhotos)
         wanted |= {photo.reading.sha256 for photo in uploaded.photos} if uploaded else set()
-    for kind in ("readings", "looks"):
+    for kind in ("readings", "looks", "matches"):
         for version in store.keys(kind):
             for folder in store.keys(version):
                 for key in store.keys(folder):
-                    if Path(key).stem not in wanted:
+                    if not set(Path(key).stem.split("-")) <= wanted:
                         store.remove(key)
 
 

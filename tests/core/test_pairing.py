@@ -8,6 +8,7 @@ from property_video.core.errors import BadBrief
 from property_video.core.joins import Match
 from property_video.core.pairing import Candidate, Pair, ShotList, best_film, choose_pairs
 from property_video.core.photo import Look, PhotoAnalysis, Room, Verdict
+from property_video.core.room_model import ROOMS
 from property_video.core.scoring import Score
 from property_video.storyboards import load_storyboard, storyboard_names
 
@@ -292,6 +293,20 @@ def every_film(candidates):
 
 def total(film):
     return sum(each.score.total for each in film.values())
+
+
+def test_the_hook_prefers_a_pool_with_the_house_in_view():
+    masses = [0.0] * len(ROOMS)
+    house = list(masses)
+    house[ROOMS.index("exterior")] = 0.05
+    seen = [LOOK.model_copy(update={"rooms": tuple(each)}) for each in (masses, house)]
+    pools = [
+        photo(f"{name}.jpg", "pool").model_copy(update={"look": look})
+        for name, look in (("a", seen[0]), ("b", seen[1]), ("c", seen[1]))
+    ]
+    dusk = [photo(f"dusk-{number}.jpg", "exterior", evening=True) for number in (1, 2)]
+    for seed in range(8):
+        assert photos_in(shots(*pools, *dusk, seed=seed))[1] == ("b.jpg", "c.jpg")
 
 
 def test_sixty_photos_of_the_same_rooms_are_no_problem():

@@ -14,7 +14,7 @@ from property_video.core.edits import Edit, Edits, checked_edit
 from property_video.core.errors import BadInput
 from property_video.core.fingerprints import VERSIONS, fingerprint
 from property_video.core.ladders import Work
-from property_video.core.photo import UploadedPhotos
+from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.recording import Recording
 from property_video.core.verdicts import PHOTO_CHECKS, judge_photos
 from property_video.core.wishes import Wishes, photo_wishes, resolve, storyboard_wanted
@@ -187,9 +187,11 @@ def _sheet(store: LocalStore, uploaded: UploadedPhotos) -> bytes:
     kinds={"opencv"},
     owners=["team:media"],
     code_version=str(VERSIONS["look"]),
-    description="What each photo shows and how good it is: room, sharpness, exposure, duplicates.",
+    description="What each photo shows and how good it is: room, light, sharpness, exposure, tilt, duplicates, "
+    "and which photos show one space.",
 )
 def photo_analysis(
+    context: dg.AssetExecutionContext,
     uploaded_photos: UploadedPhotos,
     brief: Wishes,
     store: dg.ResourceParam[LocalStore],
@@ -201,24 +203,40 @@ def photo_analysis(
     with told_to_dagster():
         rooms = photo_wishes(brief.brief.photos, uploaded_photos).rooms
         analysis = analyse(store, uploaded_photos, rooms, partial(progress, "photo_analysis"))
+    if analysis.warning:
+        context.log.warning(f"Rooms are told by words alone. {analysis.warning}")
     return result(
         analysis,
-        fingerprint("look", verdicts=analysis.verdicts),
+        fingerprint("look", verdicts=analysis.verdicts, matches=analysis.matches),
         {
-            "photos": table(
-                {
-                    "file": verdict.name,
-                    "room": verdict.room,
-                    "confidence": verdict.room_confidence,
-                    "who says so": verdict.room_source,
-                    "sharpness": round(verdict.look.sharpness, 3),
-                    "flaws": " and ".join(verdict.flaws),
-                    "duplicate of": verdict.duplicate_of,
-                    "visit": verdict.visit,
-                }
-                for verdict in analysis.verdicts
+            "photos": table(_shown_rows(analysis)),
+            "one camera move joins": table(
+                {"first": match.first, "last": match.last, "points in common": match.inliers}
+                for match in analysis.matches
+                if match.one_move
             ),
             "found": analysis.found,
             "rooms known": sum(verdict.room != "other" for verdict in analysis.verdicts),
+            **({"warning": analysis.warning} if analysis.warning else {}),
         },
     )
+
+
+def _shown_rows(analysis: PhotoAnalysis) -> Iterator[dict[str, str | int | float]]:
+    for verdict in analysis.verdicts:
+        yield {
+            "file": verdict.name,
+            "room": verdict.room,
+            "as well": verdict.second_room or "",
+            "confidence": round(verdict.room_confidence, 2),
+            "who says so": verdict.room_source,
+            "outdoors": round(verdict.outdoors, 2),
+            "light": "dusk" if verdict.evening else "day",
+            "sharpness": round(verdict.look.sharpness, 3),
+            "tilt": round(verdict.look.roll, 1),
+            "quality": round(verdict.quality, 2),
+            "flaws": " and ".join(verdict.flaws),
+            "duplicate of": verdict.duplicate_of,
+            "space": verdict.space,
+            "visit": verdict.visit,
+        }
