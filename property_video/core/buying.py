@@ -5,9 +5,12 @@ A model that cannot make a piece, or whose price nobody knows, is passed over an
 Not here: what is found already (orders/place.py), what is done with a rung (ladder.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from property_video.core.choice import ChoiceRequest
+from property_video.core.choice import estimate as estimate_choice
+from property_video.core.fingerprints import fingerprint
 from property_video.core.ladder import HostedOrder, Rung
 from property_video.core.ladders import hosted, vendor_and_model
 from property_video.core.models import (
@@ -44,6 +47,7 @@ class Terms(Record):
     allow_non_commercial: bool = False
     clip_deadline_s: float = 1200.0
     music_deadline_s: float = 900.0
+    choice_deadline_s: float = 180.0
 
 
 class Market(Record):
@@ -251,6 +255,44 @@ def _music_rung(
         bills_time=model.time_billed,
         deadline_s=terms.music_deadline_s,
     )
+
+
+def bill_choice(
+    campaign: str, requests: Mapping[str, ChoiceRequest], registry: Registry, terms: Terms
+) -> tuple[Bill, dict[str, ChoiceRequest]]:
+    """What a choice is asked for, and its requests by rung.
+
+    A rung's price is the most that its answer can cost; what it has cost is told by the answer.
+
+    Args:
+        campaign: whose.
+        requests: what each model of the ladder is asked, by its hosted name, first choice first.
+        registry: what models cost.
+        terms: the campaign's.
+    """
+    rungs, passed = [], []
+    for name, request in requests.items():
+        model = registry.choice.get(name)
+        price = estimate_choice(request, model) if model is not None else None
+        if price is None:
+            passed.append(f"{name}: Nobody knows its price.")
+            continue
+        rungs.append(
+            Rung(
+                name=name,
+                provider=request.vendor,
+                model=request.model,
+                inputs=request.model_dump(mode="json", exclude={"vendor", "answer_schema"}),
+                price=price,
+                deadline_s=terms.choice_deadline_s,
+            )
+        )
+    if not rungs:
+        return Bill(passed_over=tuple(passed)), {}
+    stage = next(iter(requests.values())).stage
+    key = fingerprint("choice", ladder=[[rung.name, requests[rung.name].fingerprint] for rung in rungs])
+    bill = _single(campaign, f"choice_of_{stage}", key, rungs, passed, terms.choice_deadline_s)
+    return bill, {rung.name: requests[rung.name] for rung in rungs}
 
 
 def _single(

@@ -12,10 +12,11 @@ Not here: sending a request (providers/vision.py), the embedded choice itself (a
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from typing import Any, Final, Literal, get_args
 
+from property_video.core.chosen import Stage
 from property_video.core.edits import Edits, SceneEdit
 from property_video.core.errors import BadOutput
 from property_video.core.fingerprints import fingerprint
@@ -27,7 +28,6 @@ from property_video.core.records import Record
 from property_video.core.storyboard import Storyboard, scene_key
 
 Vendor = Literal["xai", "openai"]
-Stage = Literal["rooms", "pairs"]
 
 ROOMS: Final[tuple[Room, ...]] = get_args(Room)
 
@@ -176,8 +176,7 @@ _PAIRS_SYSTEM: Final = (
     "it wants. A good pair shows the same room from two related viewpoints, the wider one first, in the same light; "
     f"where there is no good second photo, last is `{NONE}`, and the camera moves within the first. Use each photo at "
     f"most once in the whole film. Prefer sharp, bright, tidy pictures. When nothing fits a scene, first is `{NONE}`. "
-    "Say how sure you are of each pair (0 to 1) and give one short reason that a client understands. Scenes under "
-    "`fixed` are decided: do not answer them and do not use their photos. " + _DATA_RULE
+    "Say how sure you are of each pair (0 to 1) and give one short reason that a client understands. " + _DATA_RULE
 )
 
 
@@ -225,10 +224,12 @@ def pairs_request(
     previews: Mapping[str, str],
     *,
     never: Sequence[str] = (),
-    edits: Edits | None = None,
     notes: Sequence[str] = (),
 ) -> ChoiceRequest | None:
-    """Ask which photos fill which scene; None when nothing is left to choose.
+    """Ask which photos fill which scene; None when there is nothing to choose from.
+
+    Photos that a person chose by hand change nothing here: an edit of one scene neither costs anything nor moves
+    photos in the others.
 
     Args:
         vendor: Who is asked.
@@ -237,29 +238,22 @@ def pairs_request(
         analysis: Verdicts, with a model's rooms or the embedded ones.
         previews: Media keys of the photos' previews, by name.
         never: Photos that must not appear; they are not sent.
-        edits: Scenes whose photos a person chose.
         notes: The client's own words (highlights of the property, guidelines); sent as data.
     """
-    edits = edits or Edits()
-    fixed = {number: _by_hand(edits, number, analysis) for number, _ in storyboard.numbered()}
-    chosen = {name for names in fixed.values() for name in names}
-    sent = _in_upload_order(analysis, _candidates(storyboard, analysis, never, chosen))
+    sent = _in_upload_order(analysis, _candidates(storyboard, analysis, never))
     by_name = {verdict.name: verdict for verdict in analysis.verdicts}
-    open_scenes = [number for number, names in fixed.items() if not names]
-    if not open_scenes or not sent:
+    if not sent:
         return None
     data = {
         "scenes": [
             {"scene": number, "title": scene.title, "wants": scene.wants, "rooms": scene.rooms, "dusk": scene.evening}
             for number, scene in storyboard.numbered()
-            if number in open_scenes
         ],
-        "fixed": [number for number in fixed if number not in open_scenes],
         "photos": [_described(each, by_name[name]) for each, name in sent.items()],
         "notes_of_the_client": [_plain(note, LONGEST_NOTE) for note in notes[:MOST_NOTES]],
     }
     item = {
-        "scene": {"type": "integer", "enum": open_scenes},
+        "scene": {"type": "integer", "enum": [number for number, _ in storyboard.numbered()]},
         "first": {"type": "string", "enum": [*sent, NONE]},
         "last": {"type": "string", "enum": [*sent, NONE]},
         "confidence": {"type": "number"},
@@ -277,12 +271,10 @@ def pairs_request(
     )
 
 
-def _candidates(
-    storyboard: Storyboard, analysis: PhotoAnalysis, never: Sequence[str], chosen: Iterable[str]
-) -> set[str]:
+def _candidates(storyboard: Storyboard, analysis: PhotoAnalysis, never: Sequence[str]) -> set[str]:
     """Photos that are offered: the best few of every room a scene wants, and of those nobody knows the room of."""
     names = [verdict.name for verdict in analysis.verdicts]
-    barred = {*_meant(never, names), *chosen}
+    barred = set(_meant(never, names))
     wanted = {room for scene in storyboard.scenes for room in scene.rooms}
     offered: list[Verdict] = []
     for verdict in sorted(analysis.verdicts, key=_merit):
@@ -406,8 +398,9 @@ def read_pairs(
     items, repairs = _items(answer, request, ("scene", "first"))
     by_rule = choose_pairs(storyboard, analysis, use=use, never=never, edits=edits, seed=seed)
     chosen = _checked_pairs(items, request, storyboard, analysis, repairs)
+    by_hand = _keep_edits(chosen, edits, storyboard, analysis, repairs)
     _keep_wishes(chosen, by_rule, {*_meant(use, [verdict.name for verdict in analysis.verdicts])}, repairs)
-    if not chosen:
+    if not chosen and not by_hand:
         raise _unusable(request, "it fills no scene with photos that exist")
 
     scenes = {**edits.scenes}
@@ -421,9 +414,7 @@ def read_pairs(
         _as_chosen(pair, chosen[pair.number], request, names) if pair.number in chosen else pair
         for pair in filled.pairs
     )
-    left = [str(number) for number, _ in storyboard.numbered() if number not in chosen]
-    open_scenes = request.answer_schema["properties"]["scenes"]["items"]["properties"]["scene"]["enum"]
-    if left := [number for number in left if int(number) in open_scenes]:
+    if left := [str(number) for number, _ in storyboard.numbered() if number not in chosen and number not in by_hand]:
         repairs.append(f"Scenes it left open were filled by the rules: {', '.join(left)}.")
     return PairsChosen(shot_list=filled.model_copy(update={"pairs": pairs}), repairs=tuple(repairs))
 
@@ -491,6 +482,21 @@ def _wrong_first(
     if verdict.room_source == "brief" and verdict.room not in rooms:
         return f"{first} shows the {verdict.room.replace('_', ' ')}, as the brief says"
     return None
+
+
+def _keep_edits(
+    chosen: dict[int, _Chosen], edits: Edits, storyboard: Storyboard, analysis: PhotoAnalysis, repairs: list[str]
+) -> set[int]:
+    """Take scenes that a person filled out of the answer, and those that show the same photos; return the former."""
+    hands = {number: _by_hand(edits, number, analysis) for number, _ in storyboard.numbered()}
+    taken = {name for names in hands.values() for name in names}
+    for number, pair in list(chosen.items()):
+        if hands[number]:
+            del chosen[number]
+        elif both := sorted({pair.first, pair.last} & taken):
+            del chosen[number]
+            repairs.append(f"Scene {number}: {both[0]} was chosen by hand for another scene.")
+    return {number for number, names in hands.items() if names}
 
 
 def _keep_wishes(chosen: dict[int, _Chosen], by_rule: ShotList, wished: set[str], repairs: list[str]) -> None:

@@ -6,9 +6,9 @@ Not here: where events are kept (store), what a brief says (brief.py).
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from property_video.core.brief import Dollars, Mood, Seconds, Seed, explain
 from property_video.core.errors import BadBrief
@@ -19,11 +19,14 @@ from property_video.core.storyboard import SCENE_KEYS
 
 EditValue = str | int | float
 
+Chosen = Annotated[str | None, BeforeValidator(lambda value: value or None)]
+"""A value that an empty text takes back."""
+
 
 class SceneEdit(Record):
     """What a person set for one scene; None leaves it to the product.
 
-    `take` is the fingerprint of a take that was made before and is shown again, whatever else changes.
+    `take` is the fingerprint of a take that was made before and is shown again, whatever else changes; "" lets it go.
     """
 
     first: str | None = None
@@ -32,7 +35,7 @@ class SceneEdit(Record):
     seconds: Seconds | None = None
     seed: Seed | None = None
     video: Ladder | None = None
-    take: str | None = None
+    take: Chosen = None
 
 
 class Edits(Record):

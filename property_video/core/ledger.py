@@ -175,11 +175,15 @@ class Downloaded(_Event):
 
 
 class Rejected(_Event):
-    """The output as it came did not pass verification."""
+    """The output as it came did not pass verification.
+
+    `cost` is given where the answer told it; else it is the price.
+    """
 
     kind: Literal["rejected"] = "rejected"
     raw: str
     reason: Redacted
+    cost: Micros | None = None
 
 
 class Settled(_Event):
@@ -492,7 +496,14 @@ def _attempt_after(attempt: Attempt, event: Event) -> Attempt:
             rejects = (*attempt.rejects, event.raw)
             if attempt.stage == "downloaded" and len(rejects) < MOST_REJECTED:
                 return replace(attempt, stage="succeeded", reason=event.reason, rejects=rejects)
-            return replace(attempt, stage="rejected", reason=event.reason, rejects=rejects, ended_at=event.at)
+            return replace(
+                attempt,
+                stage="rejected",
+                reason=event.reason,
+                rejects=rejects,
+                told_cost=event.cost,
+                ended_at=event.at,
+            )
         case Settled():
             return replace(
                 attempt, stage="settled", output=event.output, told_cost=event.cost, reason="", ended_at=event.at

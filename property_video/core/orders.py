@@ -13,6 +13,7 @@ from typing import Final
 from property_video.core.brief import Brief
 from property_video.core.buying import Bill, Market, Sight, Terms, bill_clip, bill_track
 from property_video.core.camera import ANCHOR_Y, Move, Pose, Shot
+from property_video.core.chosen import Chosen
 from property_video.core.edits import Edits, SceneEdit
 from property_video.core.errors import BadBrief
 from property_video.core.film import FILM
@@ -29,7 +30,7 @@ from property_video.core.recording import Recording
 from property_video.core.records import Record
 from property_video.core.score import Passage
 from property_video.core.storyboard import Scene
-from property_video.core.wishes import Wishes
+from property_video.core.wishes import Wishes, with_money
 
 CLIENT: Final = "client"
 """Who provides the track where the brief names a file of the client's own."""
@@ -123,7 +124,10 @@ class TrackOrder(Record):
 
 
 class Orders(Record):
-    """All work of one film, and what is needed to order one scene anew after an edit."""
+    """All work of one film, and what is needed to order one scene anew after an edit.
+
+    `choices` tell of the vision models that were asked to choose its photos.
+    """
 
     wishes: Wishes
     photos: tuple[PhotoInput, ...]
@@ -132,6 +136,7 @@ class Orders(Record):
     listing: str
     scenes: tuple[SceneOrder, ...]
     track: TrackOrder
+    choices: tuple[Chosen, ...] = ()
 
     def pieces(self) -> "tuple[SceneOrder | TrackOrder, ...]":
         """The orders of all scenes, and that of the track."""
@@ -172,7 +177,9 @@ def plan(
     """
     verdicts = {verdict.name: verdict for verdict in analysis.verdicts}
     photos = tuple(_photo_input(photo, verdicts[photo.name]) for photo in uploaded.photos)
-    return _plan(wishes, shot_list.pairs, photos, analysis.matches, uploaded.listing, moves, market)
+    planned = _plan(wishes, shot_list.pairs, photos, analysis.matches, uploaded.listing, moves, market)
+    choices = tuple(chosen for chosen in (analysis.chosen, shot_list.chosen) if chosen is not None)
+    return planned.model_copy(update={"choices": choices})
 
 
 def _photo_input(photo: Photo, verdict: Verdict) -> PhotoInput:
@@ -189,9 +196,9 @@ def _photo_input(photo: Photo, verdict: Verdict) -> PhotoInput:
 
 
 def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move], market: Market = NOTHING) -> Orders:
-    """The same orders after later edits of scenes: what a scene that is made alone follows.
+    """The same orders after later edits of scenes, budget and track: what a scene that is made alone follows.
 
-    What may change the whole shot list waits for a whole run: edits of the campaign (storyboard, seed, mood), and
+    What may change the whole shot list waits for a whole run: other edits of the campaign (storyboard, seed, mood), and
     chosen photos that a person took back, whose places have to be filled anew.
 
     Raises:
@@ -200,14 +207,19 @@ def replan(orders: Orders, edits: Edits, moves: Mapping[str, Move], market: Mark
     before = orders.wishes.edits
     scenes = {key: _photos_kept(before.scene(key), edits.scene(key)) for key in {*before.scenes, *edits.scenes}}
     standing = before.model_copy(
-        update={"scenes": {key: edit for key, edit in sorted(scenes.items()) if edit != SceneEdit()}}
+        update={
+            "scenes": {key: edit for key, edit in sorted(scenes.items()) if edit != SceneEdit()},
+            "budget_usd": edits.budget_usd,
+            "music": edits.music,
+        }
     )
     if standing == before:
         return orders
-    wishes = orders.wishes.model_copy(update={"edits": standing})
+    wishes = with_money(orders.wishes, standing)
     names = [photo.name for photo in orders.photos]
     pairs = tuple(_edited(pair, standing.scene(pair.scene), names) for pair in orders.pairs)
-    return _plan(wishes, pairs, orders.photos, orders.matches, orders.listing, moves, market)
+    planned = _plan(wishes, pairs, orders.photos, orders.matches, orders.listing, moves, market)
+    return planned.model_copy(update={"choices": orders.choices})
 
 
 def _photos_kept(before: SceneEdit, after: SceneEdit) -> SceneEdit:
@@ -375,6 +387,8 @@ def _order_track(
     own = fingerprint("track", provider=EMBEDDED, **music)
     order = TrackOrder(**music, fingerprint=own, own_fingerprint=own)
     ladder = wishes.ladders.music or ()
+    check_ladder("music", ladder, "music", market.registry.music)
+    _check_budget(ladder, "music", wishes)
     shown = [(scenes[each.number], each.shot.frames / FILM.fps) for each in orders if each.shot is not None]
     if not hosted(ladder) or not shown:
         return order

@@ -5,7 +5,9 @@ A take is what an order's fingerprint is found by, whoever ordered it; a clip is
 Not here: making or keeping them.
 """
 
+from property_video.core.chosen import Chosen
 from property_video.core.conformed import Conformed
+from property_video.core.ladders import EMBEDDED
 from property_video.core.probe import ClipMeasures
 from property_video.core.records import Record
 from property_video.core.sound import TrackMeasures
@@ -62,6 +64,11 @@ class Clip(Record):
     fell: tuple[str, ...] = ()
     found: bool = False
 
+    @property
+    def fallen(self) -> bool:
+        """Whether the embedded provider stands in for hosted models."""
+        return self.take is not None and self.take.provider == EMBEDDED and bool(self.fell)
+
 
 class Track(Record):
     """The sound of the whole film. `cuts` are the frames at which scenes change.
@@ -87,9 +94,17 @@ class Track(Record):
     fell: tuple[str, ...] = ()
     found: bool = False
 
+    @property
+    def fallen(self) -> bool:
+        """Whether the embedded provider stands in for hosted models."""
+        return self.provider == EMBEDDED and bool(self.fell)
+
 
 class Film(Record):
-    """The final video: what it is made of, and the request that it answers."""
+    """The final video: what it is made of, and the request that it answers.
+
+    `choices` tell of the vision models that were asked to choose. `cost_usd` is all that was paid for it.
+    """
 
     campaign: str
     client: str
@@ -103,6 +118,7 @@ class Film(Record):
     measures: TrackMeasures
     scenes: tuple[Clip, ...]
     track: Track
+    choices: tuple[Chosen, ...] = ()
     cost_usd: float
     wall_s: float
     cpu_s: float

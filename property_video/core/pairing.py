@@ -17,6 +17,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from property_video.core.chosen import Chosen
 from property_video.core.edits import Edits
 from property_video.core.errors import BadBrief
 from property_video.core.naming import match_name
@@ -69,13 +70,15 @@ class Pair(Record):
 class ShotList(Record):
     """The pairs of a campaign, in order; `seed` is the one that decided between equals.
 
-    `advice` is the photographer's note (advice.py).
+    `advice` is the photographer's note (advice.py). `chosen` tells of the vision model that was asked for the pairs;
+    None where none was.
     """
 
     storyboard: str
     pairs: tuple[Pair, ...]
     seed: int = 0
     advice: tuple[str, ...] = ()
+    chosen: Chosen | None = None
 
     def shown(self) -> tuple[Pair, ...]:
         """Pairs that are in the film."""

@@ -5,6 +5,7 @@ Not here: decoding (media/read_photo.py) and choosing photos for scenes (pairing
 
 from typing import Literal
 
+from property_video.core.chosen import Chosen
 from property_video.core.joins import Match
 from property_video.core.records import Record
 
@@ -185,10 +186,12 @@ class Verdict(Record):
 class PhotoAnalysis(Record):
     """Verdicts of all usable photos, in upload order, and what pairs of them have in common.
 
-    `warning` says what the verdicts lack; empty when they lack nothing.
+    `warning` says what the verdicts lack; empty when they lack nothing. `chosen` tells of the vision model that was
+    asked for the rooms; None where none was.
     """
 
     verdicts: tuple[Verdict, ...]
     matches: tuple[Match, ...] = ()
     found: int = 0
     warning: str = ""
+    chosen: Chosen | None = None

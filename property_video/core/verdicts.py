@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from property_video.core.camera import Shot
+from property_video.core.chosen import Chosen
 from property_video.core.errors import BadOutput
 from property_video.core.film import FILM, SAMPLE_RATE, FilmFormat
+from property_video.core.ladders import EMBEDDED
 from property_video.core.orders import Orders
 from property_video.core.outputs import Clip, Track
 from property_video.core.pairing import ShotList
@@ -43,7 +45,8 @@ PLENTY_OF_PHOTOS: Final = 14
 
 
 PHOTO_CHECKS: Final = ("usable_photos", "photos_for_every_scene", "every_file_usable")
-PAIR_CHECKS: Final = ("scenes", "photos_differ", "every_scene_filled")
+ANALYSIS_CHECKS: Final = ("chosen_by",)
+PAIR_CHECKS: Final = ("scenes", "photos_differ", "every_scene_filled", "chosen_by")
 CLIP_CHECKS: Final = ("picture_format", "starts_and_ends_on_its_photos", "moves", "made_by")
 TRACK_CHECKS: Final = ("length", "loudness", "made_by")
 FILM_CHECKS: Final = ("picture_format", "sound_format", "length", "loudness", "plays_at_once", "made_by")
@@ -107,7 +110,7 @@ def judge_photos(uploaded: UploadedPhotos, analysis: PhotoAnalysis | None = None
 
 
 def judge_pairs(shot_list: ShotList) -> tuple[Finding, ...]:
-    """No picture twice in a row, none both first and last of a scene, at least one scene."""
+    """No picture twice in a row, none both first and last of a scene, at least one scene, chosen by whom was asked."""
     shown = shot_list.shown()
     row = [name for pair in shown for name in (pair.first, pair.last) if name]
     repeats = [before for before, after in itertools.pairwise(row) if before == after]
@@ -130,6 +133,18 @@ def judge_pairs(shot_list: ShotList) -> tuple[Finding, ...]:
             found=", ".join(left_out) or "none",
             severity="warn",
         ),
+        judge_chooser(shot_list.chosen),
+    )
+
+
+def judge_chooser(chosen: Chosen | None) -> Finding:
+    """Whoever was asked first chose, and all of the answer could be taken over."""
+    return Finding(
+        check="chosen_by",
+        name="chosen by whom it was asked of first",
+        passed=chosen is None or not chosen.warnings,
+        found=" ".join((chosen.provider, *chosen.warnings)) if chosen is not None else EMBEDDED,
+        severity="warn",
     )
 
 
@@ -237,13 +252,17 @@ def judge_maker(provider: str, fell: Sequence[str]) -> Finding:
 
 
 def judge_makers(clips: Sequence[Clip], track: Track) -> Finding:
-    """The same for a whole film."""
-    fell = [clip.scene for clip in clips if clip.fell] + (["audio_track"] if track.fell else [])
+    """The same for a whole film; who stands in can be asked to give way."""
+    fell = {clip.scene: clip for clip in clips if clip.fell} | ({"audio_track": track} if track.fell else {})
+    remedy = " `property-video upgrade CAMPAIGN --fallen` asks again."
     return Finding(
         check="made_by",
         name="made by whom it was asked of first",
         passed=not fell,
-        found=f"not {', '.join(fell)}: `property-video upgrade --fallen` asks again" if fell else "every piece",
+        found="every piece"
+        if not fell
+        else " ".join(f"{name}: {' '.join(piece.fell)}" for name, piece in fell.items())
+        + (remedy if any(piece.fallen for piece in fell.values()) else ""),
         severity="warn",
     )
 

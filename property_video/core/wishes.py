@@ -106,7 +106,7 @@ def resolve(
         number: edits.scene(scene_key(number)).video or brief.scenes.get(number, SceneWishes()).video or ladders.video
         for number, _ in storyboard.numbered()
     }
-    budget = edits.budget_usd if edits.budget_usd is not None else brief.budget_usd
+    budget = _budget_usd(brief, edits)
     _check_ladders(ladders, scene_ladders, budget, models)
     return Wishes(
         campaign=campaign,
@@ -121,6 +121,23 @@ def resolve(
         budget=None if budget is None else micros(budget),
         recording=recording,
     )
+
+
+def with_money(wishes: Wishes, edits: Edits) -> Wishes:
+    """The wishes after later edits that change neither photos nor scenes: who makes the track, and the budget."""
+    budget = _budget_usd(wishes.brief, edits)
+    music = edits.music or wishes.brief.providers.music
+    return wishes.model_copy(
+        update={
+            "edits": edits,
+            "ladders": wishes.ladders.model_copy(update={"music": music}),
+            "budget": None if budget is None else micros(budget),
+        }
+    )
+
+
+def _budget_usd(brief: Brief, edits: Edits) -> float | None:
+    return edits.budget_usd if edits.budget_usd is not None else brief.budget_usd
 
 
 def _check_ladders(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
+from property_video.core.chosen import Chosen
 from property_video.core.records import Record
 from property_video.core.verdicts import FailedVerification, Finding
 
@@ -33,6 +34,19 @@ def table(rows: Iterable[Mapping[str, str | int | float | bool]]) -> dg.TableMet
     """Rows of scalars; all rows have the first one's columns. A table of nothing says so."""
     records = [dg.TableRecord(dict(row)) for row in rows]
     return dg.MetadataValue.table(records) if records else dg.MetadataValue.text("none")
+
+
+def choice_shown(chosen: Chosen | None) -> Shown:
+    """What the UI shows of a choice that a vision model was asked for."""
+    if chosen is None:
+        return {}
+    return {
+        "chosen by": chosen.provider,
+        "cost in USD": chosen.cost_usd,
+        "attempts": chosen.attempts,
+        "fell": "; ".join(chosen.fell),
+        "repaired": "; ".join(chosen.repairs),
+    }
 
 
 def check_specs(asset: str, checks: Sequence[str]) -> list[dg.AssetCheckSpec]:

@@ -169,7 +169,7 @@ class Buyer:
         if not found:
             self._run(self._wait, until=bill.orders[-1].id)
         outcomes = [outcome_of(order, self.journal.state(order.id)) for order in bill.orders]
-        lost = "" if self._has(piece) else self._restore(bill.orders[-1], outcomes[-1])
+        lost = self._loss(piece, outcomes[-1]) if self._has(piece) else self._restore(bill.orders[-1], outcomes[-1])
         return _delivery(outcomes, (*bill.passed_over, *filter(None, (lost,))), found)
 
     def _delivered_before(self, piece: SceneOrder | TrackOrder) -> Delivery:
@@ -315,10 +315,20 @@ class Buyer:
         self._stand_in(self._parts[order.id].piece)
         return "" if outcome.rung == EMBEDDED else why
 
-    def _has(self, piece: SceneOrder | TrackOrder) -> bool:
+    def _loss(self, piece: SceneOrder | TrackOrder, outcome: Outcome) -> str:
+        """Why the embedded provider stands in for what was bought, as it has done since an earlier run."""
+        stands_in = outcome.rung != EMBEDDED and self._maker(piece) == EMBEDDED
+        return f"{outcome.rung}: What was bought is not in the store any more." if stands_in else ""
+
+    def _maker(self, piece: SceneOrder | TrackOrder) -> str:
         if isinstance(piece, SceneOrder):
-            return find_take(self._store, self._campaign, piece.scene, piece.fingerprint) is not None
-        return find_track(self._store, self._campaign, piece.fingerprint) is not None
+            take = find_take(self._store, self._campaign, piece.scene, piece.fingerprint)
+            return take.provider if take else ""
+        track = find_track(self._store, self._campaign, piece.fingerprint)
+        return track.provider if track else ""
+
+    def _has(self, piece: SceneOrder | TrackOrder) -> bool:
+        return bool(self._maker(piece))
 
     def _key(self, piece: SceneOrder | TrackOrder) -> str:
         return keys.take(self._campaign, piece.scene if isinstance(piece, SceneOrder) else TRACK, piece.fingerprint)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from property_video.core.errors import AnswerLost, BadOutput, HostedRefusal, RateLimited, TransientError
+from property_video.core.errors import AnswerLost, HostedRefusal, RateLimited, TransientError
 from property_video.core.ladder import (
     Done,
     FallBack,
@@ -35,10 +35,14 @@ FOLLOW_S = 2.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call gave: the key under which it is kept, and what it cost, where the answer tells (tokens used)."""
+    """What a call gave: the key under which it is kept, and what it cost, where the answer tells (tokens used).
+
+    `unusable` says why it is of no use, "" when it is.
+    """
 
     output: str
     cost: int | None = None
+    unusable: str = ""
 
 
 def buy_answer(
@@ -58,7 +62,7 @@ def buy_answer(
         clerk: writes for this process.
         order: its rungs have neither files nor seeds, and at most the price that the answer can cost.
         ask: sends one request and keeps the answer before it returns. It raises what a hosted service raises
-            (providers/hosted.py), and BadOutput for an answer that is of no use, which costs the rung's price.
+            (providers/hosted.py).
         providers: those that there is a key for.
         sleep: waits so many seconds.
         rng: spreads retries.
@@ -102,11 +106,11 @@ def _asked(clerk: Clerk, ask: Callable[[Rung], Answer], rung: Rung, troubles: in
         return Lost(at=clerk.clock(), reason=error.reason)
     except HostedRefusal as error:
         return Refused(at=clerk.clock(), by="provider", reason=error.reason)
-    except BadOutput as error:
-        return Rejected(at=clerk.clock(), raw="", reason=error.reason)
     except TransientError as error:
         asked = error.retry_after_s if isinstance(error, RateLimited) else None
         pause = (asked or back_off_s(troubles)) * rng.uniform(1.0, 1.2)
         again = clerk.clock() + timedelta(seconds=pause)
         return Unsent(at=clerk.clock(), reason=error.reason, again_at=again)
+    if answer.unusable:
+        return Rejected(at=clerk.clock(), raw=answer.output, reason=answer.unusable, cost=answer.cost)
     return Settled(at=clerk.clock(), output=answer.output, cost=answer.cost)

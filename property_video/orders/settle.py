@@ -6,6 +6,7 @@ Not here: which asset asks for what (defs/assets), making and keeping takes (mak
 from collections.abc import Sequence
 from typing import Final
 
+from property_video.core.chosen import Chosen
 from property_video.core.errors import BadInput
 from property_video.core.film import FILM
 from property_video.core.fingerprints import fingerprint
@@ -140,12 +141,19 @@ def settle_film(store: LocalStore, orders: Orders, clips: Sequence[Clip], track:
             "request": request_fingerprint(orders.listing, wishes.edits),
             "scenes": tuple(clips),
             "track": track,
-            "cost_usd": in_usd(sum(micros(usd) for usd in (*(clip.cost_usd for clip in shown), track.cost_usd))),
+            "choices": orders.choices,
+            "cost_usd": in_usd(_cost(shown, track, orders.choices)),
             "found": found is not None,
         }
     )
     store.write(keys.take(wishes.campaign, "final_video", name), film)
     return film
+
+
+def _cost(clips: Sequence[Clip], track: Track, choices: Sequence[Chosen]) -> int:
+    """All that was paid for a film, in micro-dollars."""
+    paid = (*(clip.cost_usd for clip in clips), track.cost_usd, *(chosen.cost_usd for chosen in choices))
+    return sum(map(micros, paid))
 
 
 def _join(

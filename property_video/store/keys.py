@@ -79,6 +79,11 @@ def journal(campaign: str, order: str = "") -> str:
     return f"journal/{checked_slug(campaign)}" + (f"/{order}" if order else "")
 
 
+def answer(fingerprint: str) -> str:
+    """What a vision model answered, by the fingerprint of what it was asked."""
+    return f"answers/{fingerprint}.json"
+
+
 def budget_entry(account: str, number: int) -> str:
     """One entry of an account; numbers run from 1 without gaps."""
     return f"{budget(account)}/{number:06d}.json"

@@ -88,7 +88,7 @@ GOOD = [entry(1, "p02", "p01"), entry(2, "p04", "p03", 0.8), entry(3, "p05", "no
 
 
 def pairs_of(entries, found=None, **wishes):
-    asked = {key: wishes[key] for key in ("never", "edits") if key in wishes}
+    asked = {key: wishes[key] for key in ("never",) if key in wishes}
     request = pairs_asked(found, **asked)
     text = entries if isinstance(entries, str) else {"scenes": entries}
     return read_pairs(said(request, text), request, STORYBOARD, found or analysis(), **wishes)
@@ -113,11 +113,11 @@ def test_words_of_clients_are_data_and_never_stand_among_ours():
 
 
 def test_schemas_are_strict_and_know_only_what_exists():
-    request = pairs_asked(never=[name(8)], edits=Edits(scenes={"scene_2": SceneEdit(first=name(3))}))
+    request = pairs_asked(never=[name(8)])
     item = request.answer_schema["properties"]["scenes"]["items"]
     assert item["additionalProperties"] is False and set(item["required"]) == set(item["properties"])
-    assert item["properties"]["scene"]["enum"] == [1, 3]
-    assert item["properties"]["first"]["enum"] == ["p01", "p02", "p04", "p05", "p06", "p07", "none"]
+    assert item["properties"]["scene"]["enum"] == [1, 2, 3]
+    assert item["properties"]["first"]["enum"] == ["p01", "p02", "p03", "p04", "p05", "p06", "p07", "none"]
 
 
 def test_equal_questions_have_equal_fingerprints_and_all_others_have_not():
@@ -143,9 +143,8 @@ def test_large_listings_and_duplicates_are_cut_down():
     assert not rooms_asked(twins).pictures
 
 
-def test_nothing_is_asked_when_a_person_chose_everything():
-    by_hand = {f"scene_{number}": SceneEdit(first=name(number)) for number in (1, 2, 3)}
-    assert pairs_asked(edits=Edits(scenes=by_hand)) is None
+def test_nothing_is_asked_when_there_is_nothing_to_choose_from():
+    assert pairs_asked(never=[name(number) for number in range(1, 9)]) is None
 
 
 # --- money
@@ -275,6 +274,11 @@ def test_what_a_person_chose_stands_against_a_model():
     assert name(5) not in {pair.first for pair in chosen.shot_list.pairs} | {
         pair.last for pair in chosen.shot_list.pairs
     }
+
+
+def test_a_model_that_answers_only_what_a_person_chose_already_is_not_at_fault():
+    edits = Edits(scenes={"scene_2": SceneEdit(first=name(7))})
+    assert pairs_of([entry(2, "p04", "p03")], edits=edits).shot_list.pairs[1].first == name(7)
 
 
 def test_a_room_that_the_brief_names_cannot_be_passed_off_as_another():

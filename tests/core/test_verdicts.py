@@ -6,7 +6,7 @@ import pytest
 
 from property_video.core.camera import Framing, Move, Shot
 from property_video.core.orders import Orders, SceneOrder, TrackOrder
-from property_video.core.outputs import Clip, MediaRef, Take
+from property_video.core.outputs import Clip, MediaRef, Take, Track
 from property_video.core.pairing import Pair, ShotList
 from property_video.core.photo import Photo, Reading, Rejection, UploadedPhotos
 from property_video.core.probe import AudioProbe, ClipMeasures, Probe, VideoProbe
@@ -21,6 +21,8 @@ from property_video.core.verdicts import (
     Finding,
     judge_clip,
     judge_film,
+    judge_maker,
+    judge_makers,
     judge_orders,
     judge_pairs,
     judge_photos,
@@ -90,6 +92,18 @@ TAKE = Take(
     cpu_s=1.0,
 )
 CLIP = Clip(scene="scene_1", number=1, title="The hook", take=TAKE, first="a.jpg")
+TRACK = Track(
+    fingerprint="t1",
+    media=MediaRef(key="media/bb/b.wav", bytes=1),
+    provider="embedded",
+    mood="warm",
+    seed=0,
+    frames=FRAMES,
+    cuts=(),
+    measures=SOUND,
+    wall_s=1.0,
+    cpu_s=1.0,
+)
 LEFT_OUT = Clip(scene="scene_2", number=2, title="Hero bedroom", left_out="No photo is left that shows bedroom.")
 
 
@@ -154,7 +168,7 @@ WRONG_SOUNDS = [
 def test_a_good_clip_passes_and_every_check_of_clips_has_findings():
     found = judge_clip(PICTURE, PIXELS, SHOT)
     assert failed(found) == set()
-    assert checks(found) == set(CLIP_CHECKS)
+    assert checks(found) | {judge_maker("embedded", ()).check} == set(CLIP_CHECKS)
 
 
 @pytest.mark.parametrize("change", WRONG_PICTURES, ids=str)
@@ -196,7 +210,7 @@ def test_a_clip_may_be_as_dark_and_as_blank_as_its_photo():
 def test_a_good_track_passes_and_every_check_of_tracks_has_findings():
     found = judge_track(SOUND, FRAMES)
     assert failed(found) == set()
-    assert checks(found) == set(TRACK_CHECKS)
+    assert checks(found) | {judge_maker("embedded", ()).check} == set(TRACK_CHECKS)
 
 
 @pytest.mark.parametrize("change", [{"samples": 191_999}, {"sample_rate": 44_100}, {"channels": 1}], ids=str)
@@ -215,7 +229,7 @@ def test_a_track_that_sounds_wrong_fails(change):
 def test_a_good_film_passes_and_every_check_of_films_has_findings():
     found = judge_film(FILM, SOUND, [CLIP, LEFT_OUT])
     assert failed(found) == set()
-    assert checks(found) == set(FILM_CHECKS)
+    assert checks(found) | {judge_maker("embedded", ()).check} == set(FILM_CHECKS)
 
 
 @pytest.mark.parametrize("change", WRONG_PICTURES, ids=str)
@@ -362,3 +376,22 @@ def test_only_errors_stop_a_step_and_all_findings_are_told():
     with pytest.raises(FailedVerification, match="clip did not pass verification: loud: -9 LUFS") as told:
         require("clip", [warn, wrong])
     assert told.value.findings == (warn, wrong)
+
+
+# --- makers
+
+
+def test_a_film_says_who_stands_in_and_how_to_ask_again():
+    assert judge_makers([CLIP, LEFT_OUT], TRACK).passed
+    fallen = CLIP.model_copy(update={"fell": ("replicate:a/b: It failed.",)})
+    found = judge_makers([fallen, LEFT_OUT], TRACK)
+    assert (found.passed, found.severity) == (False, "warn")
+    assert "scene_1: replicate:a/b: It failed." in found.found
+    assert "upgrade CAMPAIGN --fallen" in found.found
+
+
+def test_a_second_choice_that_delivered_is_told_and_not_asked_again():
+    second = TAKE.model_copy(update={"provider": "replicate:c/d"})
+    found = judge_makers([CLIP.model_copy(update={"take": second, "fell": ("replicate:a/b: It failed.",)})], TRACK)
+    assert not found.passed
+    assert "--fallen" not in found.found

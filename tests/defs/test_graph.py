@@ -20,10 +20,11 @@ DEPS = {
 
 CHECKS = {
     "uploaded_photos": {"usable_photos", "photos_for_every_scene", "every_file_usable"},
-    "selected_pairs": {"scenes", "photos_differ", "every_scene_filled"},
-    **{scene: {"picture_format", "starts_and_ends_on_its_photos", "moves"} for scene in SCENE_KEYS},
-    "audio_track": {"length", "loudness"},
-    "final_video": {"picture_format", "sound_format", "length", "loudness", "plays_at_once"},
+    "photo_analysis": {"chosen_by"},
+    "selected_pairs": {"scenes", "photos_differ", "every_scene_filled", "chosen_by"},
+    **{scene: {"picture_format", "starts_and_ends_on_its_photos", "moves", "made_by"} for scene in SCENE_KEYS},
+    "audio_track": {"length", "loudness", "made_by"},
+    "final_video": {"picture_format", "sound_format", "length", "loudness", "plays_at_once", "made_by"},
 }
 
 

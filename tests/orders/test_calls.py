@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from wallet_world import Killed, World, order, rung
 
-from property_video.core.errors import AnswerLost, BadOutput, HostedRefusal, RateLimited, TransientError
+from property_video.core.errors import AnswerLost, HostedRefusal, RateLimited, TransientError
 from property_video.core.ladder import Outcome, Policy, Rung
 from property_video.orders.calls import Answer, buy_answer
 
@@ -66,12 +66,19 @@ def test_an_answer_that_does_not_say_costs_its_price(world: World):
 
 @pytest.mark.parametrize(
     ("trouble", "cost"),
-    [(HostedRefusal("No such model.", status=404), 10_000), (BadOutput("Broken JSON."), 50_000)],
+    [
+        (HostedRefusal("No such model.", status=404), 10_000),
+        (Answer("choice-1", 7_000, "Broken JSON."), 17_000),
+        (Answer("choice-1", None, "Broken JSON."), 50_000),
+    ],
 )
-def test_the_next_rung_is_asked_after_a_refusal_or_a_useless_answer(world: World, trouble: Exception, cost: int):
+def test_the_next_rung_is_asked_after_a_refusal_or_a_useless_answer(
+    world: World, trouble: Exception | Answer, cost: int
+):
     outcome = ask(world, trouble, Answer("choice-2"))
     assert (outcome.rung, outcome.cost) == ("replicate:mini", cost)
-    assert outcome.fell == (f"replicate:grok: {trouble.reason}",)
+    reason = trouble.unusable if isinstance(trouble, Answer) else trouble.reason
+    assert outcome.fell == (f"replicate:grok: {reason}",)
     assert spent(world) == cost
 
 

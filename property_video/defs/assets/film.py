@@ -165,6 +165,7 @@ def _describe_film(store: LocalStore, film: Film, path: Path, media_url: str) ->
         "wall seconds": film.wall_s,
         "CPU seconds": film.cpu_s,
         "cost in USD": film.cost_usd,
+        "fell": _stand_ins(film) or "nothing",
         "found": film.found,
         "scenes": table(
             {
@@ -174,6 +175,7 @@ def _describe_film(store: LocalStore, film: Film, path: Path, media_url: str) ->
                 "last": clip.last,
                 "provider": clip.take.provider if clip.take else "",
                 "cost in USD": clip.cost_usd,
+                "attempts": clip.attempts,
                 "fell": "; ".join(clip.fell),
                 "left out": clip.left_out,
             }
@@ -181,3 +183,9 @@ def _describe_film(store: LocalStore, film: Film, path: Path, media_url: str) ->
         ),
         "file": dg.MetadataValue.path(str(path)),
     }
+
+
+def _stand_ins(film: Film) -> str:
+    """The pieces of a film that hosted models did not deliver, though they were asked."""
+    fallen = [clip.scene for clip in film.scenes if clip.fallen]
+    return ", ".join([*fallen, *(["audio_track"] if film.track.fallen else [])])

@@ -6,6 +6,7 @@ Not here: doing the work that is ordered (scenes.py, film.py).
 import dagster as dg
 
 from property_video.core.advice import advise
+from property_video.core.cost_table import CostRow, chosen_row, cost_rows
 from property_video.core.fingerprints import VERSIONS, fingerprint
 from property_video.core.money import in_usd
 from property_video.core.orders import plan
@@ -15,10 +16,11 @@ from property_video.core.verdicts import PAIR_CHECKS, judge_pairs, require
 from property_video.core.wishes import Wishes, photo_wishes
 from property_video.defs.assets.scenes import buyer_of
 from property_video.defs.failures import told_to_dagster
-from property_video.defs.metadata import check_results, check_specs, inline, result, table
+from property_video.defs.metadata import check_results, check_specs, choice_shown, inline, result, table
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress, Say
 from property_video.orders.buyer import Means
+from property_video.orders.choosing import with_pairs
 from property_video.orders.place import place
 from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.store import keys
@@ -37,15 +39,17 @@ from property_video.storyboards import load_moves
     "Pairs that a person chose stand.",
 )
 def selected_pairs(
+    context: dg.AssetExecutionContext,
     photo_analysis: PhotoAnalysis,
     uploaded_photos: UploadedPhotos,
     brief: Wishes,
     store: dg.ResourceParam[LocalStore],
+    means: dg.ResourceParam[Means],
 ):
-    """Fill the storyboard's scenes with photos."""
+    """Fill the storyboard's scenes with photos; a vision model chooses them where one is wanted."""
     with told_to_dagster():
         wishes = photo_wishes(brief.brief.photos, uploaded_photos)
-        chosen = choose_pairs(
+        by_rule = choose_pairs(
             brief.storyboard,
             photo_analysis,
             use=wishes.use,
@@ -54,6 +58,9 @@ def selected_pairs(
             seed=brief.seed,
             before=store.read(keys.record("selected_pairs", brief.campaign), ShotList),
         )
+        chosen = with_pairs(store, means, brief, uploaded_photos, photo_analysis, by_rule)
+        for line in chosen.chosen.warnings if chosen.chosen else ():
+            context.log.warning(f"Choice of pairs: {line}")
         shot_list = chosen.model_copy(update={"advice": advise(brief.storyboard, chosen, photo_analysis)})
         findings = judge_pairs(shot_list)
         require("selected_pairs", findings)
@@ -75,6 +82,7 @@ def selected_pairs(
             "the photographer's note": dg.MetadataValue.md(
                 "\n".join(f"- {_cell(advice)}" for advice in shot_list.advice) or "Nothing is missing."
             ),
+            **choice_shown(shot_list.chosen),
         }
     return result(
         shot_list, fingerprint("request", pairs=shot_list.pairs), metadata, check_results(PAIR_CHECKS, findings)
@@ -140,33 +148,22 @@ def orders(
         placed,
         fingerprint("request", scenes=[order.fingerprint for order in placed.scenes], track=placed.track.fingerprint),
         {
-            "orders": table(
-                [
-                    *(
-                        {
-                            "piece": order.scene,
-                            "provider": order.provider,
-                            "state": "found" if order.found else "to be made",
-                            "move": order.shot.move.name if order.shot else "",
-                            "seconds": order.shot.frames / order.shot.film.fps if order.shot else 0.0,
-                            "estimate in USD": order.cost_usd,
-                            "passed over": " ".join(order.bill.passed_over),
-                        }
-                        for order in work
-                    ),
-                    {
-                        "piece": "audio_track",
-                        "provider": placed.track.provider,
-                        "state": "found" if placed.track.found else "to be made",
-                        "move": placed.track.recording.name if placed.track.recording else placed.track.mood,
-                        "seconds": sum(p.frames for p in placed.track.passages) / placed.track.fps,
-                        "estimate in USD": placed.track.cost_usd,
-                        "passed over": " ".join(placed.track.bill.passed_over),
-                    },
-                ]
-            ),
+            "orders": table(_spelled(row) for row in (*map(chosen_row, placed.choices), *cost_rows(placed))),
             "to be made": sum(not order.found for order in work) + (not placed.track.found),
-            "estimate in USD": in_usd(sum(piece.bill.estimate for piece in (*work, placed.track))),
+            "estimate in USD": in_usd(sum(piece.bill.estimate for piece in (*work, placed.track) if not piece.found)),
             "budget in USD": in_usd(brief.budget) if brief.budget is not None else "none",
         },
     )
+
+
+def _spelled(row: CostRow) -> dict[str, str | float]:
+    """A row of the cost table with the words that people read."""
+    return {
+        "piece": row.piece,
+        "provider": row.provider,
+        "state": row.state,
+        "move": row.detail,
+        "seconds": row.seconds,
+        "estimate in USD": row.estimate_usd,
+        "passed over": row.passed_over,
+    }

@@ -3,32 +3,32 @@
 Not here: choosing photos for scenes (pairs.py).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from property_video.core.brief import Brief
-from property_video.core.edits import Edit, Edits, checked_edit
+from property_video.core.edits import Edit, checked_edit
 from property_video.core.errors import BadInput
 from property_video.core.fingerprints import VERSIONS, fingerprint
-from property_video.core.ladders import Work
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.recording import Recording
-from property_video.core.verdicts import PHOTO_CHECKS, judge_photos
-from property_video.core.wishes import Wishes, photo_wishes, resolve, storyboard_wanted
+from property_video.core.verdicts import ANALYSIS_CHECKS, PHOTO_CHECKS, judge_chooser, judge_photos
+from property_video.core.wishes import Wishes, photo_wishes
 from property_video.defs.failures import told_to_dagster
-from property_video.defs.metadata import Shown, check_results, check_specs, picture, result, table
+from property_video.defs.metadata import Shown, check_results, check_specs, choice_shown, picture, result, table
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress, UploadsResource
-from property_video.intake.briefs import read_brief
+from property_video.defs.wanted import brief_in, wanted
 from property_video.intake.sources import find_source
-from property_video.providers.registry import load_registry
+from property_video.orders.buyer import Means
+from property_video.orders.choosing import with_rooms
 from property_video.store import keys
 from property_video.store.edits import add_edit, read_edits
 from property_video.store.local import LocalStore
-from property_video.storyboards import load_moves, load_storyboard, storyboard_names
+from property_video.storyboards import load_moves, storyboard_names
 
 
 class CampaignLaunch(dg.Config):
@@ -64,7 +64,7 @@ def brief(
     with told_to_dagster():
         chosen = {key: value for key, value in config.model_dump().items() if value is not None}
         written, recording = _brief_of(store, find_source(store, Path(uploads.folder), campaign), campaign)
-        resolved = partial(_resolved, campaign, written, recording)
+        resolved = partial(wanted, campaign, written, recording)
         edit = checked_edit(Edit(values=chosen), load_moves(), storyboard_names())
         add_edit(store, campaign, edit, check=resolved)
         wishes = resolved(read_edits(store, campaign))
@@ -93,22 +93,10 @@ def brief(
     )
 
 
-def _resolved(campaign: str, written: Brief, recording: Recording | None, edits: Edits) -> Wishes:
-    storyboard = load_storyboard(storyboard_wanted(written, edits))
-    registry = load_registry()
-    models: dict[Work, Collection[str]] = {"video": registry.video, "music": registry.music, "choice": registry.choice}
-    return resolve(campaign, written, edits, storyboard, load_moves(), models, recording)
-
-
 def _brief_of(store: LocalStore, folder: Path, campaign: str) -> tuple[Brief, Recording | None]:
     """The brief in the folder and the client's track that it names; those last read when the folder is gone."""
-    from property_video.intake.music import take_in_music
-    from property_video.media.upload_files import list_upload
-
     if folder.is_dir():
-        upload = list_upload(folder)
-        written = read_brief(upload.brief)
-        return written, take_in_music(store, upload, written)
+        return brief_in(store, folder)
     last = store.read(keys.record("brief", campaign), Wishes)
     return (last.brief, last.recording) if last else (Brief(), None)
 
@@ -187,6 +175,7 @@ def _sheet(store: LocalStore, uploaded: UploadedPhotos) -> bytes:
     kinds={"opencv"},
     owners=["team:media"],
     code_version=str(VERSIONS["look"]),
+    check_specs=check_specs("photo_analysis", ANALYSIS_CHECKS),
     description="What each photo shows and how good it is: room, light, sharpness, exposure, tilt, duplicates, "
     "and which photos show one space.",
 )
@@ -195,16 +184,20 @@ def photo_analysis(
     uploaded_photos: UploadedPhotos,
     brief: Wishes,
     store: dg.ResourceParam[LocalStore],
+    means: dg.ResourceParam[Means],
     progress: dg.ResourceParam[Progress],
 ):
-    """Measure and judge every usable photo."""
+    """Measure and judge every usable photo; a vision model tells the rooms where one is wanted."""
     from property_video.intake.photos import analyse
 
     with told_to_dagster():
         rooms = photo_wishes(brief.brief.photos, uploaded_photos).rooms
-        analysis = analyse(store, uploaded_photos, rooms, partial(progress, "photo_analysis"))
+        measured = analyse(store, uploaded_photos, rooms, partial(progress, "photo_analysis"))
+        analysis = with_rooms(store, means, brief, uploaded_photos, measured)
     if analysis.warning:
         context.log.warning(f"Rooms are told by words alone. {analysis.warning}")
+    for line in analysis.chosen.warnings if analysis.chosen else ():
+        context.log.warning(f"Choice of rooms: {line}")
     return result(
         analysis,
         fingerprint("look", verdicts=analysis.verdicts, matches=analysis.matches),
@@ -218,7 +211,9 @@ def photo_analysis(
             "found": analysis.found,
             "rooms known": sum(verdict.room != "other" for verdict in analysis.verdicts),
             **({"warning": analysis.warning} if analysis.warning else {}),
+            **choice_shown(analysis.chosen),
         },
+        check_results(ANALYSIS_CHECKS, (judge_chooser(analysis.chosen),)),
     )
 
 
