@@ -4,7 +4,7 @@ BIN := .venv/bin
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test test-slow check format bench lock clean
+.PHONY: help setup demo demo-hosted dev test test-slow test-kills check format bench lock clean
 
 help: ## Show these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ $(BIN)/.ready: requirements.txt pyproject.toml
 demo: setup ## Make the film of the sample listing
 	$(BIN)/property-video demo
 
+demo-hosted: setup ## The same with clips and music of hosted models, emulated on this machine: no key, no network
+	$(BIN)/python tests/demo_hosted.py
+
 dev: demo ## Start the UI on the sample: http://127.0.0.1:3000
 	$(BIN)/property-video dev
 
@@ -30,6 +33,9 @@ test: setup ## Run the fast tests
 
 test-slow: setup ## Run the slow tests: kills, big photos, the benchmark's sanity
 	$(BIN)/pytest -m slow --timeout 1200
+
+test-kills: setup ## Kill a process that buys sixty times: every film delivered, nothing bought twice
+	HOSTED_KILLS=60 $(BIN)/pytest -m slow -s --timeout 3600 tests/hosted/test_hosted_kills.py
 
 check: setup ## Lint, types, format
 	$(BIN)/ruff check .

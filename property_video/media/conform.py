@@ -91,7 +91,7 @@ def conform(
         clip, times, changes = _survey(source)
         darkest_photo = min((float(luma.mean()) for luma in references if luma is not None), default=255.0)
         if reason := trouble(clip, frames, film, darkest_photo):
-            raise BadOutput(f"The clip {source} {reason}.", _REMEDY)
+            raise BadOutput(f"The clip {source.name} {reason}.", _REMEDY)
         kept = shown_once(changes)
         # Repeats stand where a frame of their own would have stood: what is left is evenly spaced.
         places = moments(times if len(kept) == len(times) else range(len(kept)), frames)
@@ -187,7 +187,7 @@ def _survey(source: Path) -> tuple[ForeignClip, list[float], list[float]]:
                 longest_still = max(longest_still, still)
             before = luma
         if reader is None:
-            raise BadOutput(f"The clip {source} has no frames.", _REMEDY)
+            raise BadOutput(f"The clip {source.name} has no frames.", _REMEDY)
         seconds = times[-1] - times[0]
         promised_s = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
         clip = ForeignClip(
@@ -231,14 +231,14 @@ def _decoded(source: Path) -> Iterator[tuple["VideoStream", Iterator["av.VideoFr
     try:
         with av.open(str(source)) as container:
             if not container.streams.video:
-                raise BadOutput(f"The clip {source} has no picture.", _REMEDY)
+                raise BadOutput(f"The clip {source.name} has no picture.", _REMEDY)
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1  # each thread would hold frames of its own
             yield stream, container.decode(stream)
     except (av.FFmpegError, OSError) as error:
         if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
             raise
-        raise BadOutput(f"The clip {source} cannot be decoded: {error}.", _REMEDY) from error
+        raise BadOutput(f"The clip {source.name} cannot be decoded: {error}.", _REMEDY) from error
 
 
 @contextmanager

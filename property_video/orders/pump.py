@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from property_video.core.errors import (
     AnswerLost,
     BadOutput,
+    DeliveryBroken,
     HostedRefusal,
     MissingMedia,
     OutputGone,
@@ -184,6 +185,7 @@ class Pump:
         self._due: dict[str, datetime] = {}
         self._troubles: dict[str, int] = {}
         self._addresses: dict[str, dict[str, str]] = {}
+        self._broken: dict[str, str] = {}
         self._folder = Path()
 
     def run(self, orders: Iterable[HostedOrder], until: str | None = None, *, wait: bool = True) -> dict[str, Outcome]:
@@ -484,6 +486,13 @@ class Pump:
             service.download(url, into, limit_bytes=LIMIT_BYTES[expect], expect=expect)
         except OutputGone as error:
             self._write(order, Gone(at=self._clock(), reason=_short(error)))
+            return
+        except DeliveryBroken as error:
+            if not error.digest or self._broken.get(attempt.begun.intent) != error.digest:
+                self._broken[attempt.begun.intent] = error.digest
+                raise
+            reason = f"{_short(error)} (fetched twice, the same)"  # it is broken where it lies
+            self._write(order, Rejected(at=self._clock(), raw="", reason=reason))
             return
         self._write(order, Downloaded(at=self._clock(), raw=self._store.adopt(into).key))
 

@@ -204,8 +204,10 @@ class ReplicateEmulator:
         self.bill: list[Charge] = []
         self.calls: list[Call] = []
         self.violations: list[str] = []
+        self.webhooks: list[str] = []
         self.price_factor: dict[str, float] = {}
         self.list_lag_s = 0.0
+        self.signature = ""  # of links that the service gives: they then carry it in their queries
         self.drift: dict[str, list[tuple[str, str, Any]]] = {}
         self._buckets: dict[tuple[str, str], Bucket] = {}
         self._addresses: set[str] = set()
@@ -436,6 +438,8 @@ class ReplicateEmulator:
             model, version = self._by_version(asked.get("version"))
         elif model not in self.models or (self.models[model].get("version") and not self.lenient_official):
             raise _problem(404, "The requested resource could not be found.")
+        if "webhook" in asked:
+            self.webhooks.append(str(asked["webhook"]))
         if asked.get("webhook", "https://").startswith("http://") and not self.allow_http_webhooks:
             raise _problem(422, "- webhook: must be an HTTPS URL\n", title="Input validation failed")
         prefer = headers.get("Prefer")
@@ -465,7 +469,7 @@ class ReplicateEmulator:
                 created=self.now(),
                 queue_s=math.inf if fate.get("hang_in_state") == "starting" else queue_s / self.speed,
                 run_s=math.inf if fate.get("hang_in_state") == "processing" else run_s / self.speed,
-                deadline=self.now() + lifetime,
+                deadline=math.inf if "no_deadline" in fate else self.now() + lifetime,
                 fate=fate,
             )
             self.predictions[prediction.id] = prediction
@@ -631,7 +635,10 @@ class ReplicateEmulator:
         name = f"{prediction.id}/output.{'mp4' if kind == 'video/mp4' else kind.split('/')[1]}"
         self.deliveries[name] = Delivery(prediction, data, kind)
         prediction.files.append(name)
-        return f"{self.delivery_url}/delivery/{name}"
+        return self._signed(f"{self.delivery_url}/delivery/{name}")
+
+    def _signed(self, link: str) -> str:
+        return f"{link}?signature={self.signature}" if self.signature else link
 
     def _make_video(
         self,
@@ -721,7 +728,7 @@ class ReplicateEmulator:
             raise ValueError(INVALID_INPUT)
         own = address.removeprefix(f"{self.url}/v1/files/")
         if own != address:
-            file = self.files.get(own)
+            file = self._named(own)
             if file is None or file.expired or self.now() > file.created + FILE_RETENTION_S:
                 raise ValueError(INVALID_INPUT)
             return file.data
@@ -739,9 +746,13 @@ class ReplicateEmulator:
             raise ValueError(INVALID_INPUT)
         return data
 
+    def _named(self, address: str) -> File | None:
+        """The uploaded file that an address names."""
+        return self.files.get(urlsplit(address).path.rsplit("/", 1)[-1])
+
     def _contents(self, sent: dict[str, Any]) -> dict[str, str]:
         """Hashes of the uploaded files that an input names, by key."""
-        files = {key: self.files.get(str(value).rsplit("/", 1)[-1]) for key, value in sent.items()}
+        files = {key: self._named(str(value)) for key, value in sent.items()}
         return {key: hashlib.sha256(file.data).hexdigest() for key, file in files.items() if file}
 
     def _work(self, prediction: Prediction) -> str:
@@ -794,7 +805,7 @@ class ReplicateEmulator:
                 if value in self._addresses:
                     self._violated(f"{model['slug']}: an address was used twice")
                 self._addresses.add(value)
-            file = self.files.get(value.rsplit("/", 1)[-1])
+            file = self._named(value)
             if file is not None and key in {names.get("first"), names.get("last")}:
                 with contextlib.suppress(ValueError):
                     photos.append(outputs.picture_facts(file.data)[0])
@@ -887,7 +898,7 @@ class ReplicateEmulator:
             "metadata": {},
             "created_at": _stamp(file.created),
             "expires_at": _stamp(file.created + FILE_RETENTION_S),
-            "urls": {"get": f"{self.url}/v1/files/{file.id}"},
+            "urls": {"get": self._signed(f"{self.url}/v1/files/{file.id}")},
         }
 
 
@@ -965,7 +976,7 @@ def _api_handler(service: ReplicateEmulator) -> type[_Handler]:
 def _output_handler(service: ReplicateEmulator) -> type[_Handler]:
     class Output(_Handler):
         def do_GET(self) -> None:
-            name = self.path.removeprefix("/delivery/")
+            name = urlsplit(self.path).path.removeprefix("/delivery/")
             delivery = service.deliveries.get(name)
             if "Authorization" in self.headers:
                 service._violated("the token was sent to the delivery host")

@@ -55,7 +55,7 @@ class Fetcher:
         try:
             self._stream(url, part, limit_bytes)
             if not is_whole(part, expect):
-                digest = hashlib.sha256(part.read_bytes()).hexdigest()
+                digest = _digest(part)
                 part.unlink(missing_ok=True)
                 raise DeliveryBroken(f"{_shown(url)} is no whole {expect} file.", "It will be fetched again.", digest)
             part.replace(into)
@@ -141,6 +141,12 @@ def _extent(response: httpx.Response, have: int) -> tuple[int, int | None]:
         return int(told[1]), None if told[2] == "*" else int(told[2])
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdigit() else None
+
+
+def _digest(part: Path) -> str:
+    """What tells a broken output from another; "" for a page, which stands in an output's place only for a while."""
+    content = part.read_bytes()
+    return "" if content.lstrip()[:1] in {b"<", b"{"} else hashlib.sha256(content).hexdigest()
 
 
 def _shown(url: str) -> str:
