@@ -1,4 +1,4 @@
-"""The front door for people: `property-video make | demo | dev | edit | films | doctor | prune | bench`.
+"""The front door for people: `property-video make | estimate | upgrade | orders | edit | films | demo | dev | …`.
 
 Every command gathers, calls one function and prints. Nothing else in the package prints.
 
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 from rich.console import Console
@@ -26,6 +26,11 @@ from property_video.core.campaign import checked_slug, slug_for_folder
 from property_video.core.errors import BadInput, PropertyVideoError
 from property_video.progress import Bars, Lines
 from property_video.settings import PACKAGE, Settings, read_settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from property_video.engine.make import Made
 
 SAMPLE = PACKAGE / "sample"
 SAMPLE_CAMPAIGN = "villa-solana"
@@ -41,6 +46,22 @@ out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 P = ParamSpec("P")
+
+Video = Annotated[
+    str | None,
+    typer.Option(metavar="LADDER", help="Who makes clips, first choice first: replicate:OWNER/MODEL,…,embedded."),
+]
+Music = Annotated[
+    str | None, typer.Option(metavar="LADDER", help="Who makes the track: replicate:OWNER/MODEL,…,embedded.")
+]
+Choice = Annotated[
+    str | None, typer.Option(metavar="LADDER", help="Who chooses photos: xai:MODEL,openai:MODEL,…,embedded.")
+]
+Dollars = Annotated[
+    float | None,
+    typer.Option("--budget", metavar="USD", help="The most that hosted models may cost this campaign, in all."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")]
 
 
 def main() -> None:
@@ -92,23 +113,189 @@ def make(
         str | None, typer.Option(help="luxury_property or luxury_lodging; stays until edited.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Varies moves and music; stays until edited.")] = None,
+    video: Video = None,
+    music: Music = None,
+    choice: Choice = None,
+    budget: Dollars = None,
     out_file: Annotated[Path | None, typer.Option("--out", help="Copy the film here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Make a film from a folder of photos."""
+    """Make a film from a folder of photos. Ladders and budget stay until edited; `estimate` tells the price first."""
     settings = read_settings()
     name = checked_slug(campaign) if campaign else _campaign_for(settings, photos_dir)
-    _make(settings, photos_dir, name, {"storyboard": storyboard, "seed": seed}, out_file, as_json)
+    chosen = _named(storyboard=storyboard, seed=seed, video=video, music=music, choice=choice, budget_usd=budget)
+
+    def work(instance: "DagsterInstance", progress: Bars | Lines, tell: Callable[[str], None]) -> "Made":
+        from property_video.engine.make import make_film
+
+        return make_film(
+            settings,
+            instance,
+            photos_dir.expanduser(),
+            name,
+            launch=chosen,
+            progress=progress,
+            on_wait=lambda holder: tell(f"{name} is held by {holder}; waiting for it."),
+            say=tell,
+        )
+
+    _run(settings, work, out_file, as_json)
+
+
+@app.command()
+@told
+def estimate(
+    photos_dir: Annotated[Path, typer.Argument(help="Folder with the listing's photos; it is only read.")],
+    campaign: Annotated[str | None, typer.Option(help="The campaign's name, as for make.")] = None,
+    storyboard: Annotated[str | None, typer.Option(help="luxury_property or luxury_lodging.")] = None,
+    video: Video = None,
+    music: Music = None,
+    choice: Choice = None,
+    budget: Dollars = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a film would cost, call by call, before a cent is spent. Pairs are chosen by the embedded rules."""
+    from property_video.engine.estimating import estimate_film
+    from property_video.engine.home import prepare_home
+
+    settings = read_settings()
+    name = checked_slug(campaign) if campaign else _campaign_for(settings, photos_dir)
+    chosen = _named(storyboard=storyboard, video=video, music=music, choice=choice, budget_usd=budget)
+    prepare_home(settings)
+    with _progress(err) as progress:
+        found = estimate_film(settings, photos_dir.expanduser(), name, chosen, progress=progress)
+    if as_json:
+        sys.stdout.write(found.model_dump_json() + "\n")
+        return
+    table = Table(title=f"{name}: what a film would cost", title_justify="left")
+    for column in ("piece", "first choice", "state", "what", "seconds", "estimate", "not asked"):
+        table.add_column(column, overflow="fold")
+    for row in found.rows:
+        seconds = f"{row.seconds:g}" if row.seconds else ""
+        price = _dollars(row.estimate_usd)
+        _add_row(table, row.piece, row.provider, row.state, row.detail, seconds, price, row.passed_over)
+    _wide().print(table)
+    out.print(f"Estimate: {_dollars(found.estimate_usd)} if every first choice delivers; spent nothing.")
+    if found.spent_usd:
+        out.print(f"Spent so far: {_dollars(found.spent_usd)}")
+    if found.budget_usd is not None:
+        over = found.spent_usd + found.estimate_usd > found.budget_usd
+        out.print(
+            f"Budget: {_dollars(found.budget_usd)}" + (": too small, some pieces will be embedded" if over else "")
+        )
+    elif found.estimate_usd:
+        out.print("Budget: none named; `make` needs --budget, or budget_usd in the brief.")
+
+
+@app.command()
+@told
+def upgrade(
+    campaign: Annotated[str, typer.Argument(help="The campaign; its film is finished.")],
+    scenes: Annotated[str | None, typer.Option(metavar="1,7", help="Numbers of the scenes to buy.")] = None,
+    video: Video = None,
+    music: Music = None,
+    budget: Dollars = None,
+    fallen: Annotated[
+        bool, typer.Option("--fallen", help="Ask again for what the embedded provider stands in for.")
+    ] = False,
+    out_file: Annotated[Path | None, typer.Option("--out", help="Copy the film here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have hosted models make pieces of a finished film, and only those. Old takes stay."""
+    settings, name = read_settings(), checked_slug(campaign)
+    numbers = _scene_numbers(scenes)
+
+    def work(instance: "DagsterInstance", progress: Bars | Lines, tell: Callable[[str], None]) -> "Made":
+        from property_video.engine.upgrading import Upgrade, upgrade_film
+
+        return upgrade_film(
+            settings,
+            instance,
+            name,
+            Upgrade(numbers, video, music, budget, fallen),
+            progress=progress,
+            on_wait=lambda holder: tell(f"{name} is held by {holder}; waiting for it."),
+            say=tell,
+        )
+
+    _run(settings, work, out_file, as_json)
+
+
+def _scene_numbers(text: str | None) -> tuple[int, ...]:
+    """The numbers in "1,7"."""
+    words = [word.strip().removeprefix("scene_") for word in (text or "").split(",") if word.strip()]
+    if not all(word.isascii() and word.isdigit() for word in words):
+        raise BadInput(f"--scenes {text} is no list of numbers.", "Write --scenes 1,7.")
+    return tuple(dict.fromkeys(map(int, words)))
+
+
+@app.command()
+@told
+def orders(
+    campaign: Annotated[str, typer.Argument(help="The campaign.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the journal itself, an event a line, nothing else.")
+    ] = False,
+) -> None:
+    """Show what a campaign has ordered of hosted models, what became of it and what it cost."""
+    from property_video.engine.accounts import journal_lines, read_accounts
+
+    settings, name = read_settings(), checked_slug(campaign)
+    if as_json:
+        for event in journal_lines(settings, name):
+            sys.stdout.write(event + "\n")
+        return
+    found = read_accounts(settings, name)
+    if not found.orders:
+        out.print("Nothing was ever ordered of hosted models.")
+        return
+    table = Table(title=f"{name}: orders", title_justify="left")
+    for column in ("piece", "provider", "state", "attempts", "cost", "begun (UTC)", "seconds", "prediction", "fell"):
+        table.add_column(column, overflow="fold")
+    for line in found.orders:
+        _add_row(
+            table,
+            line.piece,
+            line.provider,
+            line.state,
+            str(line.attempts),
+            _dollars(line.cost_usd),
+            f"{line.begun:%Y-%m-%d %H:%M:%S}" if line.begun else "",
+            f"{line.seconds:.0f}" if line.seconds is not None else "",
+            line.prediction,
+            " ".join(line.fell),
+        )
+    _wide().print(table)
+    budget = f" of a budget of {_dollars(found.budget_usd)}" if found.budget_usd is not None else ""
+    held = f"; {_dollars(found.held_usd)} held" if found.held_usd else ""
+    out.print(f"Spent: {_dollars(found.spent_usd)}{budget}{held}")
 
 
 @app.command()
 @told
 def demo(
     out_file: Annotated[Path | None, typer.Option("--out", help="Copy the film here.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make the film of the sample listing."""
-    _make(read_settings(), SAMPLE, SAMPLE_CAMPAIGN, {}, out_file, as_json)
+    make(SAMPLE, campaign=SAMPLE_CAMPAIGN, out_file=out_file, as_json=as_json)
+
+
+def _named(**values: str | float | None) -> dict[str, str | int | float]:
+    """The options that were named."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _dollars(amount: float) -> str:
+    """Whole cents where it is, else all places: "$0.35", "$0.0125"."""
+    from property_video.core.money import micros, spelled
+
+    return spelled(micros(amount))
+
+
+def _wide() -> Console:
+    """For tables: the terminal, or a wide page where there is none."""
+    return out if out.is_terminal else Console(width=200, highlight=False)
 
 
 def _campaign_for(settings: Settings, folder: Path) -> str:
@@ -128,31 +315,20 @@ def _campaign_for(settings: Settings, folder: Path) -> str:
     return f"{name[:56]}-{sha256(str(whole).encode()).hexdigest()[:6]}"
 
 
-def _make(
+def _run(
     settings: Settings,
-    folder: Path,
-    campaign: str,
-    chosen: dict[str, str | int | None],
+    work: "Callable[[DagsterInstance, Bars | Lines, Callable[[str], None]], Made]",
     out_file: Path | None,
     as_json: bool,
 ) -> None:
+    """Have a film made, copy it and tell of it."""
     from property_video.engine.home import opened_instance
-    from property_video.engine.make import make_film
 
     target = _checked_out(out_file)
     # With --json, stdout carries the object alone.
     console = err if as_json else out
     with opened_instance(settings) as instance, _progress(console) as progress:
-        launch = {key: value for key, value in chosen.items() if value is not None}
-        made = make_film(
-            settings,
-            instance,
-            folder.expanduser(),
-            campaign,
-            launch=launch,
-            progress=progress,
-            on_wait=lambda holder: console.print(f"{campaign} is held by {holder}; waiting for it."),
-        )
+        made = work(instance, progress, lambda line: console.print(line, markup=False))
     summary = dict(made.summary)
     if target is not None:
         _copy(made.path, target)
@@ -202,7 +378,7 @@ def _add_row(table: Table, *cells: str) -> None:
 
 def _tell(summary: dict[str, Any]) -> None:
     table = Table(title=f"{summary['campaign']}: {summary['duration_s']:.0f} s", title_justify="left")
-    for column in ("scene", "title", "first", "last", "confidence", "why"):
+    for column in ("scene", "title", "first", "last", "confidence", "made by", "cost", "why"):
         table.add_column(column, overflow="fold")
     for scene in summary["scenes"]:
         if scene["left_out"] and not scene["title"]:
@@ -214,17 +390,24 @@ def _tell(summary: dict[str, Any]) -> None:
             scene["first"] or "left out",
             scene["last"] or "",
             f"{scene['confidence']:.0%}" if scene["first"] else "",
+            scene["provider"] or "",
+            _dollars(scene["cost_usd"]) if scene["first"] else "",
             scene["left_out"] or " ".join(scene["reasons"]),
         )
-    wide = out if out.is_terminal else Console(width=160, highlight=False)
-    wide.print(table)
+    _wide().print(table)
+    pieces = [(scene["scene"], scene) for scene in summary["scenes"]] + [("audio_track", summary["music"])]
+    pieces += [(f"choice of {choice['stage']}", choice) for choice in summary["choice"]]
+    for name, piece in pieces:
+        for reason in piece["fell"]:
+            out.print(f"Fell: {name}: {reason}", markup=False)
     for each in summary["rejected"]:
         out.print(f"Not used: {each['file']} {each['reason']} {each['remedy']}", markup=False)
     for advice in summary["advice"]:
         out.print(f"For a better film: {advice}", markup=False)
     if summary["reused"]:
         out.print(f"Found, not made again: {', '.join(summary['reused'])}")
-    out.print(f"Cost: ${summary['cost_usd']:.2f}")
+    now = f", of which now: {_dollars(summary['spent_usd'])}" if summary["cost_usd"] else ""
+    out.print(f"Cost: {_dollars(summary['cost_usd'])}{now}")
     out.print(f"Film: {summary['film']}", markup=False)
 
 
@@ -274,24 +457,63 @@ def edit(
     seconds: Annotated[float | None, typer.Option(help="Another length of the scene.")] = None,
     storyboard: Annotated[str | None, typer.Option(help="Another storyboard, for the whole film.")] = None,
     mood: Annotated[str | None, typer.Option(help="Another mood of the music, for the whole film.")] = None,
+    video: Annotated[
+        str | None, typer.Option(metavar="LADDER", help="Who makes the scene's clip, or all clips.")
+    ] = None,
+    music: Annotated[str | None, typer.Option(metavar="LADDER", help="Who makes the film's track.")] = None,
+    choice: Annotated[str | None, typer.Option(metavar="LADDER", help="Who chooses the film's photos.")] = None,
+    budget: Dollars = None,
+    take: Annotated[
+        str | None,
+        typer.Option(metavar="FINGERPRINT", help="Show an old take again, for $0.00; '' lets it go. See --takes."),
+    ] = None,
+    takes: Annotated[bool, typer.Option("--takes", help="List the scene's takes; change nothing.")] = False,
     reset: Annotated[bool, typer.Option("--reset", help="Take all edits back.")] = False,
 ) -> None:
-    """Change a campaign for good: a scene's photos, move, length or seed. Every later run keeps it."""
+    """Change a campaign for good: a scene's photos, move, length, seed, maker or take. Every later run keeps it."""
     from property_video.engine.editing import keep_edit
 
     settings = read_settings()
-    scene_values = {"first": first, "last": last, "seed": seed, "move": move, "seconds": seconds}
-    values = {**scene_values, "storyboard": storyboard, "mood": mood}
-    told_values = {key: value for key, value in values.items() if value is not None}
+    if takes:
+        _list_takes(settings, checked_slug(campaign), scene or "")
+        return
+    told_values = _named(
+        first=first,
+        last=last,
+        seed=seed,
+        move=move,
+        seconds=seconds,
+        storyboard=storyboard,
+        mood=mood,
+        video=video,
+        music=music,
+        choice=choice,
+        budget_usd=budget,
+        take=take,
+    )
     if not told_values and not reset:
         raise BadInput(
-            "Nothing to change.", "Name --first, --last, --seed, --move, --seconds, --storyboard, --mood or --reset."
+            "Nothing to change.",
+            "Name --first, --last, --seed, --move, --seconds, --storyboard, --mood, --video, --music, --choice, "
+            "--budget, --take or --reset.",
         )
     kept = keep_edit(settings, checked_slug(campaign), scene, told_values, reset)
     out.print("Kept." if kept.changed else "It stood like that already.")
     standing = kept.edits.model_dump(mode="json", exclude_none=True)
     out.print(f"Edits of {campaign}: {json.dumps(standing)}", markup=False)
     out.print(f"To see it: {kept.next_step}", markup=False)
+
+
+def _list_takes(settings: Settings, campaign: str, scene: str) -> None:
+    from property_video.engine.editing import list_takes
+
+    table = Table(title=f"{campaign}, {scene}: takes", title_justify="left")
+    for column in ("take", "made by", "first", "last", "move", "seconds", "in the film"):
+        table.add_column(column, overflow="fold")
+    for take in list_takes(settings, campaign, scene):
+        shown = "yes" if take.shown else ""
+        _add_row(table, take.fingerprint, take.provider, take.first, take.last, take.move, f"{take.seconds:g}", shown)
+    _wide().print(table)
 
 
 @app.command()
@@ -320,26 +542,30 @@ def films() -> None:
                 str(sum(clip.take is not None for clip in film.scenes)),
                 f"{film.duration_s:.0f}",
                 f"{film.media.bytes / 1e6:.1f}",
-                f"${film.cost_usd:.2f}",
+                _dollars(film.cost_usd),
                 str(store.path(keys.film(film.campaign))),
             )
-    wide = out if out.is_terminal else Console(width=200, highlight=False)
-    wide.print(table)
+    _wide().print(table)
 
 
 @app.command()
 @told
-def doctor() -> None:
-    """Check this machine: versions, codecs, space, folders, keys. Exit 1 when something would stop a film."""
-    from property_video.engine.checkup import examine
+def doctor(
+    live: Annotated[
+        bool, typer.Option("--live", help="Compare hosted models with what their provider publishes today.")
+    ] = False,
+) -> None:
+    """Check this machine: versions, codecs, space, folders, keys. Exit 1 when something is not as it should be."""
+    from property_video.engine.checkup import examine, examine_models
 
-    findings = examine(read_settings())
+    settings = read_settings()
+    findings = [*examine(settings), *(examine_models(settings) if live else ())]
     table = Table(show_header=False)
     for finding in findings:
-        verdict = Text("ok", style="green") if finding.fine else Text("STOPS FILMS", style="bold red")
+        wrong = ("STOPS FILMS", "bold red") if finding.stops_films else ("HAS CHANGED", "bold yellow")
+        verdict = Text("ok", style="green") if finding.fine else Text(wrong[0], style=wrong[1])
         table.add_row(verdict, finding.what, Text(finding.found))
-    wide = out if out.is_terminal else Console(width=160, highlight=False)
-    wide.print(table)
+    _wide().print(table)
     if not all(finding.fine for finding in findings):
         raise typer.Exit(1)
 

@@ -83,15 +83,16 @@ def test_make_with_json_prints_one_object_and_nothing_else(run, studio: Studio):
     assert result.stdout.count("\n") == 1
     said = json.loads(result.stdout)
     assert said.keys() == {
-        "campaign", "film", "duration_s", "cost_usd", "music", "scenes", "photos", "advice", "rejected", "run_id",
-        "reused",
+        "campaign", "film", "duration_s", "cost_usd", "spent_usd", "choice", "music", "scenes", "photos", "advice",
+        "rejected", "run_id", "reused",
     }  # fmt: skip
     assert (said["campaign"], said["duration_s"], said["cost_usd"]) == (CAMPAIGN, pytest.approx(6, abs=0.04), 0.0)
     assert probe(Path(said["film"])).video.frames == 180
     assert [scene["scene"] for scene in said["scenes"]] == list(SCENE_KEYS)
     for scene in said["scenes"]:
         assert scene.keys() == {
-            "scene", "title", "first", "last", "provider", "confidence", "reasons", "alternative", "left_out",
+            "scene", "title", "first", "last", "provider", "cost_usd", "attempts", "fell", "confidence", "reasons",
+            "alternative", "left_out",
         }  # fmt: skip
     second, third = said["scenes"][1:3]
     assert (second["first"], second["last"], second["provider"]) == ("bedroom-1.jpg", "bedroom-2.jpg", "embedded")

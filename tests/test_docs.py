@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("CHANGELOG.md"))]
 
-COMMANDS = ("make", "demo", "dev", "edit", "films", "doctor", "prune", "bench")
+COMMANDS = ("make", "estimate", "upgrade", "orders", "demo", "dev", "edit", "films", "doctor", "prune", "bench")
 
 
 @pytest.fixture(scope="module")

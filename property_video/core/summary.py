@@ -11,9 +11,18 @@ from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 
 
 def summarise(
-    film: Film, uploaded: UploadedPhotos, analysis: PhotoAnalysis, shot_list: ShotList, path: str, run_id: str
+    film: Film,
+    uploaded: UploadedPhotos,
+    analysis: PhotoAnalysis,
+    shot_list: ShotList,
+    path: str,
+    run_id: str,
+    spent_usd: float,
 ) -> dict[str, Any]:
-    """One object of plain values: the film, its scenes, its photos, what was found and not made again."""
+    """One object of plain values: the film, its scenes, its photos, what was found and not made again.
+
+    `cost_usd` is everything the film cost, whenever it was paid; `spent_usd` what this run paid.
+    """
     alternatives = {pair.scene: pair.alternative for pair in shot_list.pairs}
     used = {name for clip in film.scenes if clip.take for name in (clip.first, clip.last) if name}
     return {
@@ -21,6 +30,7 @@ def summarise(
         "film": path,
         "duration_s": film.duration_s,
         "cost_usd": film.cost_usd,
+        "spent_usd": spent_usd,
         "choice": [chosen.model_dump(mode="json") for chosen in film.choices],
         "music": {
             "provider": film.track.provider,

@@ -13,6 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from property_video.core.errors import PropertyVideoError
+from property_video.core.model_drift import drift
+from property_video.core.models import MusicModel, VideoModel
+from property_video.providers.registry import load_registry
 from property_video.settings import SERVICES, Settings
 
 LEAST_SPACE: Final = 1_000_000_000
@@ -32,16 +36,39 @@ PACKAGES: Final = (
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing looked at: what, how it was found, and whether films can be made with it."""
+    """One thing looked at: what, how it was found, and whether it is as it should be.
+
+    `stops_films` says that no film can be made where it is not.
+    """
 
     what: str
     found: str
     fine: bool = True
+    stops_films: bool = True
 
 
 def examine(settings: Settings) -> list[Condition]:
     """Look at versions, codecs, space, folders and keys; secrets are never shown."""
     return [*_versions(), *_codecs(), *_folders(settings), _configuration(settings), *_keys(settings)]
+
+
+def examine_models(settings: Settings) -> Iterator[Condition]:
+    """Compare the registry of hosted models with what their provider publishes today; a model at a time."""
+    from property_video.providers.replicate.api import PUBLIC_URL, ReplicateApi
+
+    access = settings.services.get("replicate")
+    if access is None:
+        yield Condition("hosted models", "REPLICATE_API_TOKEN is not set: there is nobody to ask")
+        return
+    registry = load_registry()
+    models: tuple[VideoModel | MusicModel, ...] = (*registry.video.values(), *registry.music.values())
+    with ReplicateApi(access.key, access.base_url or PUBLIC_URL) as replicate:
+        for model in models:
+            try:
+                changed = drift(model, replicate.published(model.slug, model.version))
+            except PropertyVideoError as error:
+                changed = (str(error),)
+            yield Condition(model.slug, " ".join(changed) or "as registered", fine=not changed, stops_films=False)
 
 
 def _versions() -> Iterator[Condition]:

@@ -3,22 +3,26 @@
 Not here: what the job does (defs), how the outcome is printed (cli.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import uuid4
 
 import dagster as dg
 
 from property_video.core import errors
+from property_video.core.edits import EditValue
+from property_video.core.money import in_usd
 from property_video.core.outputs import Film
 from property_video.core.pairing import ShotList
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.summary import summarise
 from property_video.defs.failures import KIND, REASON, REMEDY
 from property_video.defs.resources import Progress
+from property_video.engine.accounts import spent
 from property_video.engine.processes import signature
 from property_video.engine.reaper import reap_dead_runs
 from property_video.intake.briefs import read_brief
@@ -49,9 +53,10 @@ def make_film(
     folder: Path,
     campaign: str,
     *,
-    launch: Mapping[str, str | int],
+    launch: Mapping[str, EditValue],
     progress: Progress,
     on_wait: Callable[[str], None] = lambda holder: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Made:
     """Make a campaign's film from a folder that is only read.
 
@@ -60,9 +65,11 @@ def make_film(
         instance: the run is recorded here.
         folder: photos, and perhaps a brief.
         campaign: its name.
-        launch: values for the whole film that a person chose (storyboard, seed, mood); kept as an edit.
+        launch: values for the whole film that a person chose (storyboard, seed, mood, ladders, budget); kept as an
+            edit.
         progress: told how far each step is.
         on_wait: told who holds the campaign, when there is somebody to wait for.
+        say: told what a person should know at once, and how hosted orders stand.
 
     Raises:
         BadInput: the folder, the brief or what the person chose breaks a rule.
@@ -70,28 +77,70 @@ def make_film(
         KeyboardInterrupt: someone stopped it; the run is marked failed.
         PropertyVideoError: as the step that failed raised it; the run in the UI says more.
     """
-    from property_video.definitions import build_defs
-
     store = LocalStore(settings.store)
     upload = list_upload(folder)
     find_music(upload, read_brief(upload.brief))  # bad input is told before a run is recorded
-    run_id = str(uuid4())
+    return run_film(
+        settings,
+        instance,
+        campaign,
+        prepare=lambda: name_source(store, settings.uploads, campaign, folder),
+        config={"brief": {"config": dict(launch)}},
+        progress=progress,
+        on_wait=on_wait,
+        say=say,
+    )
+
+
+def run_film(
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    campaign: str,
+    *,
+    prepare: Callable[[], None],
+    assets: Sequence[str] = (),
+    config: Mapping[str, Any] = MappingProxyType({}),
+    progress: Progress,
+    on_wait: Callable[[str], None],
+    say: Callable[[str], None],
+) -> Made:
+    """Run the film's job, or some of its assets, and tell what came of it.
+
+    Args:
+        settings: where things are.
+        instance: the run is recorded here.
+        campaign: whose film.
+        prepare: done first, with the campaign held; what it raises stops everything.
+        assets: those that are made; empty for all.
+        config: configuration of assets, by name.
+        progress: told how far each step is.
+        on_wait: told who holds the campaign, when there is somebody to wait for.
+        say: told what a person should know at once.
+
+    Raises:
+        CampaignBusy, KeyboardInterrupt, PropertyVideoError: as `make_film`.
+    """
+    from property_video.definitions import build_defs
+
+    store, run_id = LocalStore(settings.store), str(uuid4())
     # Waiting is done here, not in the run's own hold (which finds the campaign held for it): Dagster keeps interrupts
     # back while it makes resources, so that Ctrl-C would not end the waiting.
     with campaign_lease(store, campaign, run_id, wait_s=settings.lease_wait_s, on_wait=on_wait):
         reap_dead_runs(instance)
         store.sweep_scratch()
-        name_source(store, settings.uploads, campaign, folder)
+        prepare()
         instance.add_dynamic_partitions("campaign", [campaign])
-        job = build_defs(settings, progress=progress).resolve_job_def("film")
+        job = build_defs(settings, progress=progress, say=say).resolve_job_def("film")
+        before = spent(store, campaign)
         try:
             outcome = job.execute_in_process(
                 instance=instance,
                 partition_key=campaign,
-                run_config={**QUIET, "ops": {"brief": {"config": dict(launch)}}},
+                run_config={**QUIET, "ops": dict(config)},
                 run_id=run_id,
                 tags=signature(run_id),
                 raise_on_error=False,
+                asset_selection=[dg.AssetKey(asset) for asset in assets] or None,
             )
         except BaseException as error:  # interrupted before its first step, or the run history cannot be written
             _give_up(instance, run_id, error)
@@ -100,7 +149,7 @@ def make_film(
             raise KeyboardInterrupt
         if not outcome.success:
             raise _why(outcome)
-        return _made(store, campaign, run_id)
+        return _made(store, campaign, run_id, in_usd(spent(store, campaign) - before))
 
 
 def _give_up(instance: dg.DagsterInstance, run_id: str, error: BaseException) -> None:
@@ -119,14 +168,15 @@ def _was_interrupted(outcome: dg.ExecuteInProcessResult) -> bool:
     )
 
 
-def _made(store: LocalStore, campaign: str, run_id: str) -> Made:
+def _made(store: LocalStore, campaign: str, run_id: str, spent_usd: float) -> Made:
     film = store.read(keys.record("final_video", campaign), Film)
     uploaded = store.read(keys.record("uploaded_photos", campaign), UploadedPhotos)
     analysis = store.read(keys.record("photo_analysis", campaign), PhotoAnalysis)
     shot_list = store.read(keys.record("selected_pairs", campaign), ShotList)
     assert film and uploaded and analysis and shot_list, "a successful run leaves all four records"
     path = store.path(keys.film(campaign))
-    return Made(film=film, path=path, summary=summarise(film, uploaded, analysis, shot_list, str(path), run_id))
+    summary = summarise(film, uploaded, analysis, shot_list, str(path), run_id, spent_usd)
+    return Made(film=film, path=path, summary=summary)
 
 
 def _why(outcome: dg.ExecuteInProcessResult) -> errors.PropertyVideoError:

@@ -55,7 +55,7 @@ def settle_scene(
         return base.model_copy(update={"left_out": order.left_out})
     found = find_take(store, campaign, order.scene, order.fingerprint)
     if order.pinned:
-        _check_pinned(order, found)
+        check_pinned(order, found)
     take = found or embedded_take(store, campaign, order, provider, on_progress)
     shown = take if order.pinned and take.first else None
     return base.model_copy(
@@ -73,7 +73,12 @@ def settle_scene(
     )
 
 
-def _check_pinned(order: SceneOrder, take: Take | None) -> None:
+def check_pinned(order: SceneOrder, take: Take | None) -> None:
+    """Refuse a take that a person chose where there is none, or where it is not as long as its scene.
+
+    Raises:
+        BadInput: saying which, and what to do.
+    """
     assert order.shot is not None
     if take is None:
         raise BadInput(f"There is no take {order.fingerprint} of {order.scene}.", "Choose another one, or --reset.")

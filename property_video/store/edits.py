@@ -16,6 +16,11 @@ def read_edits(store: LocalStore, campaign: str) -> Edits:
     return fold(_events(store, campaign).values())
 
 
+def edits_with(store: LocalStore, campaign: str, *edits: Edit) -> Edits:
+    """What would stand for a campaign after more edits; nothing is kept."""
+    return fold([*_events(store, campaign).values(), *edits])
+
+
 def add_edit(
     store: LocalStore, campaign: str, edit: Edit, check: Callable[[Edits], object] = lambda edits: None
 ) -> bool:
