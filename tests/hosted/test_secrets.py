@@ -70,7 +70,7 @@ def test_no_key_and_no_signed_link_is_in_anything_that_a_film_wrote_or_said(tmp_
         )
         said, complained = process.communicate(timeout=280)
         assert process.returncode == 0, complained
-        assert len(replicate.created()) > 3
+        assert len(replicate.created()) >= 3
         assert any(SIGNATURE in str(each.input) + str(each.output) for each in replicate.created())
         assert replicate.orphans() == []
 
