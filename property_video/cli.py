@@ -287,10 +287,9 @@ def _named(**values: str | float | None) -> dict[str, str | int | float]:
 
 
 def _dollars(amount: float) -> str:
-    """Whole cents where it is, else all places: "$0.35", "$0.0125"."""
-    from property_video.core.money import micros, spelled
-
-    return spelled(micros(amount))
+    """Whole cents where it is, else a hundredth of one: "$0.35", "$0.0098"."""
+    cents = f"{amount:.4f}"
+    return f"${cents.removesuffix('00')}"
 
 
 def _wide() -> Console:

@@ -3,10 +3,10 @@
 Not here: prices (models.py, choice.py), what was really paid (orders/journal.py).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from property_video.core.buying import Bill
-from property_video.core.chosen import Chosen
+from property_video.core.chosen import Chosen, Stage
 from property_video.core.ladders import EMBEDDED
 from property_video.core.money import in_usd
 from property_video.core.orders import Orders, SceneOrder, TrackOrder
@@ -35,7 +35,7 @@ def cost_rows(orders: Orders) -> tuple[CostRow, ...]:
     return (*scenes, *_track_rows(orders.track))
 
 
-def choice_rows(bills: dict[str, Bill], answered: Collection[str]) -> tuple[CostRow, ...]:
+def choice_rows(bills: Mapping[Stage, Bill], answered: Collection[str]) -> tuple[CostRow, ...]:
     """A row for each choice that models are asked for; `answered` are ids of orders that are paid for already."""
     rows = []
     for stage, bill in bills.items():
@@ -46,7 +46,7 @@ def choice_rows(bills: dict[str, Bill], answered: Collection[str]) -> tuple[Cost
                     piece=f"choice of {stage}",
                     provider=order.rungs[0].name,
                     state="found" if found else "to be asked",
-                    detail=f"{len(order.rungs[0].inputs['pictures'])} photos",
+                    detail=f"{len(order.rungs[0].inputs['pictures'])} photos; at most",
                     seconds=0.0,
                     estimate_usd=0.0 if found else in_usd(bill.estimate),
                     passed_over=" ".join(bill.passed_over),

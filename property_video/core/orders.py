@@ -126,7 +126,8 @@ class TrackOrder(Record):
 class Orders(Record):
     """All work of one film, and what is needed to order one scene anew after an edit.
 
-    `choices` tell of the vision models that were asked to choose its photos.
+    `choices` tell of the vision models that were asked to choose its photos. `run` is the run that placed them: what
+    was found then was there before it.
     """
 
     wishes: Wishes
@@ -137,6 +138,7 @@ class Orders(Record):
     scenes: tuple[SceneOrder, ...]
     track: TrackOrder
     choices: tuple[Chosen, ...] = ()
+    run: str = ""
 
     def pieces(self) -> "tuple[SceneOrder | TrackOrder, ...]":
         """The orders of all scenes, and that of the track."""

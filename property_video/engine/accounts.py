@@ -61,7 +61,7 @@ def read_accounts(settings: Settings, campaign: str) -> Accounts:
     account = Budget(store, campaign, campaign_limit=0).account(f"campaigns/{campaign}")
     return Accounts(
         campaign=campaign,
-        orders=tuple(_line(journal, order) for order in journal.orders()),
+        orders=tuple(sorted((_line(journal, order) for order in journal.orders()), key=_when)),
         spent_usd=in_usd(account.spent),
         held_usd=in_usd(account.committed - account.spent),
         budget_usd=in_usd(wishes.budget) if wishes is not None and wishes.budget is not None else None,
@@ -96,7 +96,7 @@ def _journal(settings: Settings, campaign: str) -> tuple[LocalStore, Journal]:
 def _line(journal: Journal, order: str) -> OrderLine:
     state = journal.state(order)
     line = OrderLine(
-        piece=order.split("-", 1)[0],
+        piece=_piece(order),
         order=order,
         state=_state(state),
         attempts=len(state.attempts),
@@ -116,6 +116,17 @@ def _line(journal: Journal, order: str) -> OrderLine:
             "seconds": took,
         }
     )
+
+
+def _piece(order: str) -> str:
+    """`scene_1`, or `audio_track 2` for a link of a chain."""
+    label, _, *link = order.split("-")
+    return " ".join((label, *link))
+
+
+def _when(line: OrderLine) -> tuple[bool, str, str]:
+    """In the order in which they were begun last; those that nothing was begun for at the end."""
+    return (line.begun is None, line.begun.isoformat() if line.begun else "", line.order)
 
 
 def _state(state: OrderState) -> str:

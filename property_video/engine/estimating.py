@@ -1,6 +1,7 @@
 """What a film would cost, before a cent is spent.
 
-Photos are read and looked at as for a film, and found again when it is made; pairs are chosen by the embedded rules.
+Photos are read and looked at as for a film, and found again when it is made. Pairs are chosen by the embedded rules,
+unless a vision model chose them before.
 Nothing is written that belongs to the campaign.
 
 Not here: prices (core/models.py), the table (core/cost_table.py), printing it (cli.py).
@@ -11,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from property_video.core.buying import Bill, Market
+from property_video.core.buying import Market
 from property_video.core.cost_table import CostRow, choice_rows, cost_rows
 from property_video.core.edits import Edit, EditValue, checked_edit
 from property_video.core.money import in_usd, micros
@@ -23,7 +24,7 @@ from property_video.core.wishes import Wishes, photo_wishes
 from property_video.defs.wanted import brief_in, wanted
 from property_video.engine.accounts import spent
 from property_video.intake.photos import analyse, take_in
-from property_video.orders.choosing import choice_bills
+from property_video.orders.choosing import choice_bills, known_pairs, known_rooms
 from property_video.orders.journal import Journal
 from property_video.orders.place import place
 from property_video.providers.registry import load_registry
@@ -77,8 +78,9 @@ def estimate_film(
     wishes, allowed = _wishes(store, folder, campaign, values)
     uploaded = take_in(store, folder, partial(progress, "uploaded_photos"))
     photos = photo_wishes(wishes.brief.photos, uploaded)
-    analysis = analyse(store, uploaded, photos.rooms, partial(progress, "photo_analysis"))
-    shot_list = choose_pairs(
+    measured = analyse(store, uploaded, photos.rooms, partial(progress, "photo_analysis"))
+    analysis = known_rooms(store, wishes, uploaded, measured)
+    by_rule = choose_pairs(
         wishes.storyboard,
         analysis,
         use=photos.use,
@@ -87,8 +89,9 @@ def estimate_film(
         seed=wishes.seed,
         before=store.read(keys.record("selected_pairs", campaign), ShotList),
     )
+    shot_list = known_pairs(store, wishes, uploaded, analysis, by_rule)
     orders = place(store, plan(wishes, shot_list, uploaded, analysis, load_moves(), market))
-    rows = (*_choices(store, wishes, uploaded, analysis, market), *cost_rows(orders))
+    rows = (*_choices(store, wishes, uploaded, measured, analysis, market), *cost_rows(orders))
     return Estimate(
         campaign=campaign,
         rows=rows,
@@ -112,9 +115,13 @@ def _wishes(
 
 
 def _choices(
-    store: LocalStore, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis, market: Market
+    store: LocalStore,
+    wishes: Wishes,
+    uploaded: UploadedPhotos,
+    measured: PhotoAnalysis,
+    analysis: PhotoAnalysis,
+    market: Market,
 ) -> tuple[CostRow, ...]:
-    rooms, pairs = choice_bills(wishes, uploaded, analysis, market)
-    bills: dict[str, Bill] = {"rooms": rooms, "pairs": pairs}
+    bills = choice_bills(wishes, uploaded, measured, analysis, market)
     journal = Journal(store, wishes.campaign)
     return choice_rows(bills, [order for order in journal.orders() if journal.state(order).closed])

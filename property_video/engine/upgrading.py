@@ -5,7 +5,7 @@ The film keeps its photos, its other scenes and its old takes: nothing is read o
 Not here: buying (orders), making a whole film (make.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,8 +20,8 @@ from property_video.core.orders import Orders, SceneOrder, TrackOrder, replan
 from property_video.core.outputs import Film
 from property_video.core.storyboard import SCENE_KEYS, scene_key
 from property_video.defs.resources import Progress
-from property_video.engine.accounts import spent
 from property_video.engine.make import Made, run_film
+from property_video.orders.budget import Budget
 from property_video.orders.journal import Journal
 from property_video.orders.place import find_take, find_track
 from property_video.providers.registry import load_registry
@@ -82,12 +82,12 @@ def upgrade_film(
     film, orders = _finished(store, campaign)
     _check_asked(upgrade, film)
     fallen = _fallen(film) if upgrade.fallen else ()
-    scenes = {scene_key(number) for number in upgrade.scenes} | {key for key in fallen if key != TRACK}
+    asked = {*map(scene_key, upgrade.scenes), *fallen, *((TRACK,) if upgrade.music else ())}
     edits = _edits(upgrade, fallen)
     market = Market(registry=load_registry())
 
     def prepare() -> None:
-        _check_together(store, campaign, orders, edits, market)
+        _check_together(store, orders, edits, asked, market)
         for edit in edits:
             add_edit(store, campaign, edit)
         current = replan(orders, read_edits(store, campaign), load_moves(), market)
@@ -97,7 +97,7 @@ def upgrade_film(
         if upgrade.fallen and not fallen:
             say("Nothing had fallen.")
 
-    made = [key for key in SCENE_KEYS if key in scenes]
+    made = [key for key in SCENE_KEYS if key in asked]
     return run_film(
         settings,
         instance,
@@ -151,15 +151,32 @@ def _edits(upgrade: Upgrade, fallen: Sequence[str]) -> tuple[Edit, ...]:
     return tuple(checked_edit(edit, load_moves(), storyboard_names()) for edit in wanted)
 
 
-def _check_together(store: LocalStore, campaign: str, orders: Orders, edits: Sequence[Edit], market: Market) -> None:
-    """Refuse all of it before any of it is kept: unknown models, no budget, one that is spent already."""
+def _check_together(
+    store: LocalStore,
+    orders: Orders,
+    edits: Sequence[Edit],
+    pieces: Collection[str],
+    market: Market,
+) -> None:
+    """Refuse all of it before any of it is kept: unknown models, no budget, one that pays for nothing more.
+
+    What is under way or bought already, as after an upgrade that was killed, goes on whatever is left.
+    """
+    campaign = orders.wishes.campaign
     standing: Edits = edits_with(store, campaign, *edits)
     current = replan(orders, standing, load_moves(), market)
-    budget, already = current.wishes.budget, spent(store, campaign)
-    if budget is not None and already and already >= budget:
+    journal = Journal(store, campaign)
+    wanted = [order for piece in current.pieces() if _name(piece) in pieces for order in piece.bill.orders]
+    fresh = [order for order in wanted if (state := journal.state(order.id)).attempt is None or state.fell]
+    if len(fresh) < len(wanted) or not fresh or current.wishes.budget is None:
+        return
+    cheapest = min(rung.price for order in fresh for rung in order.rungs)
+    budget, account = current.wishes.budget, Budget(store, campaign, campaign_limit=0).account(f"campaigns/{campaign}")
+    if account.committed + cheapest > budget:
         raise BadInput(
-            f"The budget of {spelled(budget)} is spent: the campaign has cost {spelled(already)} so far.",
-            "Name a larger --budget; what was spent counts.",
+            f"The budget of {spelled(budget)} pays for none of it: {spelled(account.committed)} of it are spent, and "
+            f"the cheapest call costs {spelled(cheapest)}.",
+            "Name a larger --budget; it counts what was spent before.",
         )
 
 

@@ -23,9 +23,9 @@ from property_video.core.choice import (
     read_rooms,
     rooms_request,
 )
-from property_video.core.chosen import Chosen
+from property_video.core.chosen import Chosen, Stage
 from property_video.core.errors import BadOutput
-from property_video.core.ladder import Outcome, Rung
+from property_video.core.ladder import Rung
 from property_video.core.ladders import EMBEDDED, hosted, vendor_and_model
 from property_video.core.money import in_usd
 from property_video.core.pairing import ShotList
@@ -81,12 +81,25 @@ def pairs_requests(wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnal
 
 
 def choice_bills(
-    wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis, market: Market
-) -> tuple[Bill, Bill]:
-    """What the two choices are asked for, as far as it can be told before the first one is answered."""
-    rooms, _ = bill_choice(wishes.campaign, rooms_requests(wishes, uploaded, analysis), market.registry, market.terms)
-    pairs, _ = bill_choice(wishes.campaign, pairs_requests(wishes, uploaded, analysis), market.registry, market.terms)
-    return rooms, pairs
+    wishes: Wishes, uploaded: UploadedPhotos, measured: PhotoAnalysis, analysis: PhotoAnalysis, market: Market
+) -> dict[Stage, Bill]:
+    """What the two choices are asked for, as far as it can be told before the first one is answered.
+
+    Args:
+        wishes: the campaign's.
+        uploaded: its photos.
+        measured: what the rooms are asked with: the embedded analysis.
+        analysis: what the pairs are asked with: the same with a model's rooms, where they are known.
+        market: what models cost.
+    """
+    requests = {
+        "rooms": rooms_requests(wishes, uploaded, measured),
+        "pairs": pairs_requests(wishes, uploaded, analysis),
+    }
+    return {
+        stage: bill_choice(wishes.campaign, requests[stage], market.registry, market.terms)[0]
+        for stage in get_args(Stage)
+    }
 
 
 def with_rooms(
@@ -98,14 +111,10 @@ def with_rooms(
         MissingMedia: a preview is no longer in the store.
         StoreFull, StoreError: the store cannot be written.
     """
-
-    def read(answer: Answer, request: ChoiceRequest) -> RoomsChosen:
-        return read_rooms(answer, request, analysis)
-
     requests = rooms_requests(wishes, uploaded, analysis)
     if not requests:
         return analysis
-    found, chosen = _asked(store, means, wishes, requests, read)
+    found, chosen = _asked(store, means, wishes, requests, _rooms_reader(analysis))
     return (found.analysis if found else analysis).model_copy(update={"chosen": chosen})
 
 
@@ -124,25 +133,46 @@ def with_pairs(
         MissingMedia: a preview is no longer in the store.
         StoreFull, StoreError: the store cannot be written.
     """
-    photos = photo_wishes(wishes.brief.photos, uploaded)
-
-    def read(answer: Answer, request: ChoiceRequest) -> PairsChosen:
-        return read_pairs(
-            answer,
-            request,
-            wishes.storyboard,
-            analysis,
-            use=photos.use,
-            never=photos.never,
-            edits=wishes.edits,
-            seed=wishes.seed,
-        )
-
     requests = pairs_requests(wishes, uploaded, analysis)
     if not requests:
         return by_rule
-    found, chosen = _asked(store, means, wishes, requests, read)
+    found, chosen = _asked(store, means, wishes, requests, _pairs_reader(wishes, uploaded, analysis))
     return (found.shot_list if found else by_rule).model_copy(update={"chosen": chosen})
+
+
+def known_rooms(store: LocalStore, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis) -> PhotoAnalysis:
+    """As `with_rooms`, from what was answered before; nobody is asked."""
+    found, _ = _usable(store, "", rooms_requests(wishes, uploaded, analysis), _rooms_reader(analysis))
+    return found.analysis if found else analysis
+
+
+def known_pairs(
+    store: LocalStore, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis, by_rule: ShotList
+) -> ShotList:
+    """As `with_pairs`, from what was answered before; nobody is asked."""
+    requests = pairs_requests(wishes, uploaded, analysis)
+    found, _ = _usable(store, "", requests, _pairs_reader(wishes, uploaded, analysis))
+    return found.shot_list if found else by_rule
+
+
+def _rooms_reader(analysis: PhotoAnalysis) -> Callable[[Answer, ChoiceRequest], RoomsChosen]:
+    return lambda answer, request: read_rooms(answer, request, analysis)
+
+
+def _pairs_reader(
+    wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis
+) -> Callable[[Answer, ChoiceRequest], PairsChosen]:
+    photos = photo_wishes(wishes.brief.photos, uploaded)
+    return lambda answer, request: read_pairs(
+        answer,
+        request,
+        wishes.storyboard,
+        analysis,
+        use=photos.use,
+        never=photos.never,
+        edits=wishes.edits,
+        seed=wishes.seed,
+    )
 
 
 def _asked(
@@ -167,7 +197,7 @@ def _asked(
         sleep=means.sleep,
         rng=means.rng,
     )
-    found, name = _usable(store, outcome, known, read)
+    found, name = _usable(store, outcome.rung, known, read)
     chosen = Chosen(
         stage=stage,
         provider=name,
@@ -205,15 +235,16 @@ def _ask(
 
 def _usable(
     store: LocalStore,
-    outcome: Outcome,
+    settled: str,
     requests: Mapping[str, ChoiceRequest],
     read: Callable[[Answer, ChoiceRequest], T],
 ) -> tuple[T | None, str]:
     """What was answered, read in the light of what people want now, and by whom.
 
-    The one that was settled counts first; where none was, one that came in just before its process was killed.
+    The model whose answer was settled counts first; where none was, one that came in just before its process was
+    killed.
     """
-    for name in sorted(requests, key=lambda name: name != outcome.rung):
+    for name in sorted(requests, key=lambda name: name != settled):
         answer = store.read(keys.answer(requests[name].fingerprint), Answer)
         if answer is not None:
             with suppress(BadOutput):

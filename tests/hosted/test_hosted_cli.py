@@ -180,6 +180,16 @@ def test_an_estimate_of_new_photos_needs_no_campaign_and_makes_none(run: Run, st
     assert not written & {"records", "takes", "edits", "journal", "budgets", "sources", "films"}
 
 
+def test_a_track_that_is_made_scene_by_scene_is_estimated_call_by_call(run: Run, studio: Studio):
+    brief = f"{BRIEF}allow_non_commercial: true\n"
+    (studio.folder / "campaign.yaml").write_text(brief, encoding="utf-8")
+    found = said(run("estimate", studio.folder, "--music", "replicate:meta/musicgen", "--json"))
+    links = [row for row in found["rows"] if row["piece"].startswith("audio_track")]
+    assert [row["piece"] for row in links] == ["audio_track 1/3", "audio_track 2/3", "audio_track 3/3"]
+    assert all(row["estimate_usd"] > 0 for row in links)
+    assert found["estimate_usd"] == pytest.approx(sum(row["estimate_usd"] for row in links))
+
+
 def test_a_model_that_cannot_make_a_scene_is_passed_over_and_says_why(run: Run, studio: Studio):
     brief = BRIEF.replace("scene_seconds: 2", "scene_seconds: 9")
     (studio.folder / "campaign.yaml").write_text(brief, encoding="utf-8")
@@ -199,6 +209,7 @@ def test_a_bought_film_tells_its_cost_and_a_second_run_finds_everything(run: Run
     first = film["scenes"][0]
     assert (first["provider"], first["cost_usd"], first["attempts"], first["fell"]) == (VEO, 0.40, 1, [])
     assert (film["music"]["provider"], film["music"]["cost_usd"]) == (STABLE, 0.20)
+    assert film["reused"] == ["uploaded_photos", "photo_analysis"], "what this run bought was not found"
     calls = len(service.calls)
     again = said(run("make", studio.folder, "--json"))
     assert (again["cost_usd"], again["spent_usd"]) == (film["cost_usd"], 0.0)
@@ -260,8 +271,10 @@ def test_a_budget_that_is_spent_is_told_before_anything_changes(run: Run, studio
     said(run("upgrade", CAMPAIGN, "--scenes", "1", "--video", KLING, "--budget", "0.40", "--json"))
     edits = read_edits(studio.store, CAMPAIGN)
     line = refused(run("upgrade", CAMPAIGN, "--scenes", "2", "--video", KLING, "--budget", "0.35", "--json"))
-    assert "The budget of $0.35 is spent: the campaign has cost $0.35 so far." in line
+    assert "The budget of $0.35 pays for none of it: $0.35 of it are spent, and the cheapest call costs $0.35." in line
     assert read_edits(studio.store, CAMPAIGN) == edits
+    again = said(run("upgrade", CAMPAIGN, "--scenes", "1", "--video", KLING, "--budget", "0.35", "--json"))
+    assert (again["cost_usd"], again["spent_usd"]) == (0.35, 0.0), "what is bought already needs no budget"
 
 
 def test_what_fell_is_asked_again_and_nothing_else(run: Run, studio: Studio, service):
@@ -336,7 +349,8 @@ def test_photos_chosen_by_a_model_are_in_the_cost(run: Run, studio: Studio, monk
         journal = Journal(studio.store, CAMPAIGN)
         assert sum(journal.state(order).cost for order in journal.orders()) == grok.spent
         found = said(run("estimate", studio.folder, "--json"))
-        assert [row["state"] for row in found["rows"] if row["piece"] == "choice of rooms"] == ["found"]
+        assert {row["state"] for row in found["rows"]} == {"found"}, "what was answered before is known"
+        assert found["estimate_usd"] == 0.0
 
 
 def test_the_registry_is_compared_with_what_is_published(run: Run, service, monkeypatch):

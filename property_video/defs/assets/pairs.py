@@ -141,7 +141,8 @@ def orders(
     """Order everything the film needs."""
     with told_to_dagster():
         moves, market = load_moves(), means.market
-        placed = place(store, plan(brief, selected_pairs, uploaded_photos, photo_analysis, moves, market))
+        planned = plan(brief, selected_pairs, uploaded_photos, photo_analysis, moves, market)
+        placed = place(store, planned.model_copy(update={"run": context.run.run_id}))
         buyer_of(context, store, placed, means, clips, tracks, progress, say).place()
     work = [order for order in placed.scenes if not order.left_out]
     return result(

@@ -11,7 +11,7 @@ from property_video.core.buying import Market
 from property_video.core.edits import Edit, checked_edit
 from property_video.core.fingerprints import VERSIONS
 from property_video.core.foreign import judge_conformed
-from property_video.core.orders import Orders, SceneOrder, replan
+from property_video.core.orders import Orders, SceneOrder, TrackOrder, replan
 from property_video.core.outputs import Clip
 from property_video.core.storyboard import SCENE_KEYS
 from property_video.core.verdicts import CLIP_CHECKS, FailedVerification, Finding, judge_clip, judge_maker
@@ -19,7 +19,7 @@ from property_video.defs.failures import PATIENTLY, told_to_dagster
 from property_video.defs.metadata import Shown, check_results, check_specs, picture, report_failed, result, table
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress, Say
-from property_video.orders.buyer import Buyer, Means
+from property_video.orders.buyer import Buyer, Delivery, Means
 from property_video.orders.settle import settle_scene
 from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.store.edits import add_edit, read_edits
@@ -63,6 +63,16 @@ def buyer_of(
     return Buyer(store, orders, means, clips, tracks, on_step=progress, say=tell)
 
 
+def delivered(
+    context: dg.AssetExecutionContext, orders: Orders, buyer: Buyer, piece: SceneOrder | TrackOrder
+) -> Delivery:
+    """How a piece came about; found is only what was there before this run, whichever of its steps bought the rest."""
+    delivery = buyer.deliver(piece)
+    if orders.run != context.run.run_id:
+        return delivery
+    return delivery.model_copy(update={"found": delivery.found and piece.found})
+
+
 def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
     """The asset of one scene of the storyboard."""
 
@@ -99,7 +109,8 @@ def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
             order = current.scene(key)
             buyer = buyer_of(context, store, current, means, clips, tracks, progress, say)
             try:
-                clip = settle_scene(store, campaign, order, clips, partial(progress, key), buyer.deliver(order))
+                delivery = delivered(context, current, buyer, order)
+                clip = settle_scene(store, campaign, order, clips, partial(progress, key), delivery)
             except FailedVerification as failed:
                 report_failed(context, CLIP_CHECKS, failed)
                 raise
