@@ -64,6 +64,7 @@ class Shop:
         assert self.service.paid_twice() == []
         assert len(self.service.orphans()) == unfetched
         assert self.service.violations == list(noted)
+        assert self.service.webhooks == []  # none is asked for, so none can be dropped, doubled, late or forged
         assert left_files or self.service.left_files() == []
 
 

@@ -302,7 +302,6 @@ REPRESENTATIVE = {
     "no create is ever answered",
     "a prediction never ends",
     "a clip is frozen",
-    "the token is not valid",
 }
 """Those that run every time; the others are in the slow tier."""
 
@@ -404,9 +403,3 @@ def test_a_clip_that_shows_something_else_is_used_with_a_warning(shop: Shop):
     assert take is not None and take.conformed is not None
     assert take.conformed.ssim_first is not None and take.conformed.ssim_first < 0.8
     shop.balanced()
-
-
-def test_no_webhook_is_asked_for_that_could_be_lost(shop: Shop):
-    shop.studio.made()
-    assert shop.service.created()
-    assert shop.service.webhooks == []

@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
 from emulators.openai import ChatService
 from emulators.replicate import ReplicateEmulator
 from hosted_kit import KLING, STABLE, VEO
@@ -44,6 +45,7 @@ def found_in(content: bytes) -> list[str]:
     return [secret for secret in SECRETS if secret.encode() in content]
 
 
+@pytest.mark.slow
 def test_no_key_and_no_signed_link_is_in_anything_that_a_film_wrote_or_said(tmp_path: Path):
     photos = write_listing(tmp_path / "photos")
     (photos / "campaign.yaml").write_text(BRIEF, encoding="utf-8")
