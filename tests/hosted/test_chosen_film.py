@@ -90,6 +90,7 @@ def test_photos_that_a_person_chooses_cost_nothing_and_move_no_others(studio: St
     assert grok.calls == 2
 
 
+@pytest.mark.slow
 def test_another_ladder_with_the_same_first_choice_finds_its_answers(studio: Studio, grok: ChatService):
     before = studio.made()
     after = studio.made("film", {"brief": {"choice": GROK}})
@@ -125,6 +126,7 @@ def test_without_any_answer_the_rules_choose_and_the_film_is_marked(
     assert all(each.severity == dg.AssetCheckSeverity.WARN for each in warned)
 
 
+@pytest.mark.slow
 def test_a_key_is_needed_and_its_lack_is_told(studio: Studio):
     studio.settings = replace(studio.settings, services={})
     studio.replacements["means"] = build_means(studio.settings)
@@ -133,6 +135,7 @@ def test_a_key_is_needed_and_its_lack_is_told(studio: Studio):
     assert film.cost_usd == 0.0
 
 
+@pytest.mark.slow
 def test_a_model_without_a_price_is_not_asked(studio: Studio, grok: ChatService):
     (studio.folder / "campaign.yaml").write_text(CHOSEN_BRIEF.replace("grok-4.5", "grok-99"), encoding="utf-8")
     film = studio.made()

@@ -169,6 +169,7 @@ def test_what_exists_is_estimated_at_nothing(run: Run, studio: Studio):
     assert found["estimate_usd"] == 0.0
 
 
+@pytest.mark.slow
 def test_an_estimate_of_new_photos_needs_no_campaign_and_makes_none(run: Run, studio: Studio, tmp_path: Path):
     shutil.rmtree(studio.settings.store)
     moved = tmp_path / "elm-road"
@@ -217,6 +218,7 @@ def test_a_bought_film_tells_its_cost_and_a_second_run_finds_everything(run: Run
     assert len(service.calls) == calls
 
 
+@pytest.mark.slow
 def test_how_orders_stand_is_told_while_they_are_waited_for(run: Run, studio: Studio):
     result = run("make", studio.folder, "--video", VEO, "--budget", "2")
     assert result.exit_code == 0, result.output
@@ -255,12 +257,14 @@ def test_one_scene_is_bought_for_a_finished_film_and_the_others_keep_their_takes
     assert len(service.created()) == 1
 
 
+@pytest.mark.slow
 def test_an_upgrade_reads_no_photos_and_needs_none(run: Run, studio: Studio, service):
     shutil.rmtree(studio.folder)
     film = said(run("upgrade", CAMPAIGN, "--scenes", "2", "--video", VEO, "--budget", "1", "--json"))
     assert film["cost_usd"] == pytest.approx(0.40)
 
 
+@pytest.mark.slow
 def test_the_track_alone_is_bought_for_a_finished_film(run: Run, studio: Studio, service):
     film = said(run("upgrade", CAMPAIGN, "--music", STABLE, "--budget", "1", "--json"))
     assert film["music"]["provider"] == STABLE
@@ -294,6 +298,7 @@ def test_what_fell_is_asked_again_and_nothing_else(run: Run, studio: Studio, ser
     assert said(run("upgrade", CAMPAIGN, "--fallen", "--json"))["spent_usd"] == 0.0
 
 
+@pytest.mark.slow
 def test_what_fell_for_want_of_a_key_is_bought_when_there_is_one(run: Run, studio: Studio, service, monkeypatch):
     with monkeypatch.context() as without:
         without.delenv("REPLICATE_API_TOKEN")
