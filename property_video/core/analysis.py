@@ -20,7 +20,7 @@ from property_video.core.quality import (
     near_duplicates,
     quality,
 )
-from property_video.core.room_model import NO_GUESS, OUTSIDE, Guess, distances, family, known_rooms
+from property_video.core.room_model import NO_GUESS, OUTSIDE, Guess, decide, distances, family, known_rooms, mixed
 from property_video.core.rooms import NAME_CONFIDENCE, room_in_name
 
 VISIT_GAP: Final = dt.timedelta(minutes=10)
@@ -34,7 +34,7 @@ DUSK_ABOVE: Final = 0.65
 DUSK_WITH_CLOCK: Final = 0.40
 DUSK_P50_BELOW: Final = 125.0
 """The head's word for dusk, the same when the clock says evening too, and the median grey level of such a picture: of
-22 fronts at dusk 14 are found and of 406 by day one (houses that the head had not seen)."""
+22 fronts at dusk 12 are found and of 406 by day one (houses that the head had not seen)."""
 
 FEATURES_NEAR: Final = 0.30
 MOST_MATCHES: Final = 6
@@ -46,6 +46,8 @@ sample, and none of its pairs of different rooms; two bedrooms of a house can be
 
 PICTURE_CONTRADICTS: Final = 0.95
 """Confidence from which a picture that shows another room than a person says is worth a remark."""
+
+_OF_ANY_ROOM: Final[frozenset[Room]] = frozenset({"detail", "amenity", "other"})
 
 
 def taken_at(reading: Reading) -> dt.datetime | None:
@@ -94,6 +96,19 @@ def judge(photos: Sequence[Photo], looks: Sequence[Look], tags: Mapping[str, Roo
         for index, (photo, look, visit, guess) in enumerate(zip(photos, looks, numbers, guesses, strict=True))
     ]
     return PhotoAnalysis(verdicts=_mark_duplicates(verdicts, [photo.reading for photo in photos]))
+
+
+def contradiction(verdict: Verdict) -> Room | None:
+    """What the picture surely shows instead of what a person says; None where the two go together.
+
+    Details and amenities show a piece of any room, and what a person calls `other` may be one too.
+    """
+    look, by_person = verdict.look, verdict.room_source in ("brief", "file name")
+    if not by_person or not look.rooms or verdict.room in _OF_ANY_ROOM:
+        return None
+    guess = decide(mixed(look.rooms, look.head), look.rooms, look.head, look.pool)
+    surely = guess.confidence >= PICTURE_CONTRADICTS
+    return guess.room if surely and family(guess.room) != family(verdict.room) else None
 
 
 _Room = tuple[Room, float, RoomSource]

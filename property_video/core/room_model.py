@@ -74,7 +74,8 @@ _EVEN: Final = 0.24
 _SPREAD: Final = 0.03
 """Distance of features at which two photos of a listing show one room as likely as not, and how fast that changes.
 Chosen on the sample listing, where 0.27 is the nearest pair of different rooms, and on the houses, where every photo
-shows another room: there listening to neighbours must change nothing, and does not (98.8 % with and without)."""
+shows another room: listening to neighbours there must change next to nothing (98.8 % are told right by the head alone,
+98.6 % by everything)."""
 
 _SAME_VISIT: Final = 4.0
 """Odds by which two photos taken within minutes of each other are likelier to show one room, at most. With it, the

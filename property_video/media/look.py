@@ -1,7 +1,7 @@
 """Looking at a photo: sharpness, exposure, tilt, what catches the eye, a hash, and what a network makes of it.
 
 All is taken from the preview (long side at most 1024 pixels), so that it costs the same for every photo: 75 CPU ms, 25
-of them sharpness, 20 the network. Methods and their measured merits: photos.md.
+of them the network, 20 tilt, 10 sharpness. Methods and their measured merits: photos.md.
 
 Not here: what the numbers mean (core/quality.py, core/room_model.py), the network itself (network.py), the process in
 which this runs (look_worker.py).

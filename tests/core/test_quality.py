@@ -1,17 +1,22 @@
-"""What measurements mean: limits, duplicates, rank; and that the sample listing is judged as a person does."""
+"""What measurements mean: limits, duplicates, rank."""
 
+import base64
+import math
 import random
 
 import pytest
 
 from property_video.core.photo import Look
 from property_video.core.quality import (
+    CROPPED_FEATURE,
+    CROPPED_PICTURE,
     SAME_PICTURE,
     hamming,
     is_blown,
     is_blurred,
     is_dark,
     is_soft,
+    is_tilted,
     near_duplicates,
     quality,
 )
@@ -64,15 +69,54 @@ def test_a_drifting_series_does_not_become_one_picture():
     assert near_duplicates(looks) == ((0, 1), (2, 3))
 
 
+def feature(degrees: float) -> str:
+    """A feature; two of them are 1 - cos of the angle between them apart."""
+    angle = math.radians(degrees)
+    return base64.b64encode(bytes((round(255 * math.cos(angle)), round(255 * math.sin(angle))))).decode()
+
+
+def test_a_cropped_picture_is_told_by_hash_and_feature_together_and_by_neither_alone():
+    near, far = feature(20), feature(30)  # 0.06 and 0.13 from feature(0)
+    assert 1 - math.cos(math.radians(20)) < CROPPED_FEATURE < 1 - math.cos(math.radians(30))
+    first = but(feature=feature(0))
+    assert near_duplicates([first, but(dhash=hash_with(CROPPED_PICTURE), feature=near)]) == ((0, 1),)
+    assert near_duplicates([first, but(dhash=hash_with(CROPPED_PICTURE), feature=far)]) == ()
+    assert near_duplicates([first, but(dhash=hash_with(CROPPED_PICTURE + 1), feature=near)]) == ()
+    assert near_duplicates([GOOD, but(dhash=hash_with(CROPPED_PICTURE))]) == ()
+
+
+@pytest.mark.parametrize(("roll", "tilted"), [(0, False), (2.4, False), (-2.4, False), (2.6, True), (-2.6, True)])
+def test_a_tilt_to_either_side_is_told(roll, tilted):
+    assert is_tilted(but(roll=roll)) == tilted
+
+
 def test_quality_stays_between_zero_and_one():
     dice = random.Random(3)
     for _ in range(200):
-        look = but(sharpness=dice.random(), p50=dice.uniform(0, 255), p95=dice.uniform(0, 255), blown=dice.random())
+        look = but(
+            sharpness=dice.random(),
+            p50=dice.uniform(0, 255),
+            p95=dice.uniform(0, 255),
+            blown=dice.random(),
+            roll=dice.uniform(-12, 12),
+            keystone=dice.uniform(-6, 6),
+        )
         assert 0 <= quality(look) <= 1
-    assert quality(but(sharpness=0, p50=0, blown=1)) == 0
+    assert quality(but(sharpness=0, p50=0, blown=1, roll=-5, keystone=6)) == 0
     assert quality(but(sharpness=1, blown=0)) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("worse", [{"sharpness": 0.4}, {"p50": 70}, {"blown": 0.15}])
+@pytest.mark.parametrize(
+    "worse",
+    [
+        {"sharpness": 0.4},
+        {"p50": 70},
+        {"blown": 0.15},
+        {"roll": 2.0},
+        {"roll": -2.0},
+        {"keystone": 4},
+        {"keystone": -4},
+    ],
+)
 def test_each_measure_lowers_the_quality(worse):
     assert quality(but(**worse)) < quality(GOOD)

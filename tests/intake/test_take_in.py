@@ -15,6 +15,7 @@ from property_video.intake.briefs import LARGEST_BRIEF, read_brief
 from property_video.intake.photos import analyse, listing_fingerprint, take_in
 from property_video.intake.sources import find_source, name_source
 from property_video.media.upload_files import list_upload
+from property_video.media.weights import PACKAGE
 from property_video.store import keys
 
 
@@ -194,6 +195,29 @@ def test_what_another_version_measured_is_measured_again(store, folder, monkeypa
     analyse(store, uploaded, {}, silent)
     monkeypatch.setitem(VERSIONS, "look", VERSIONS["look"] + 1)
     assert analyse(store, uploaded, {}, silent).found == 0
+
+
+def test_without_the_network_words_tell_rooms_and_looks_are_taken_anew_once_it_is_there(
+    store, folder, tmp_path, monkeypatch
+):
+    (folder / "pool.jpg").rename(folder / "IMG_1.jpg")
+    uploaded = take_in(store, folder, silent)
+    with monkeypatch.context() as without:
+        hidden = tmp_path / "modules"
+        hidden.mkdir()
+        (hidden / f"{PACKAGE}.py").touch()
+        without.setenv("PYTHONPATH", str(hidden), prepend=os.pathsep)
+        first, again = (analyse(store, uploaded, {}, silent) for _ in range(2))
+    assert "is not installed" in first.warning
+    assert {v.name: (v.room, v.room_source) for v in first.verdicts} == {
+        "IMG_1.jpg": ("other", "unknown"),
+        "bedroom.jpg": ("bedroom", "file name"),
+        "kitchen.jpg": ("kitchen", "file name"),
+    }
+    assert (first.found, again.found) == (0, 0)
+    later = analyse(store, uploaded, {}, silent)
+    assert (later.warning, later.found) == ("", 0)
+    assert all(verdict.look.rooms for verdict in later.verdicts)
 
 
 # --- where photos come from

@@ -1,5 +1,6 @@
 """Measurements of pictures: what changes them and what does not."""
 
+import base64
 from pathlib import Path
 
 import cv2
@@ -20,8 +21,10 @@ from property_video.core.quality import (
     near_duplicates,
     quality,
 )
-from property_video.media.look import dhash, look_at, sharpness
+from property_video.core.room_model import HEAD_ROOMS, ROOMS
+from property_video.media.look import Eyes, dhash, look_at, pool_water, saliency, sharpness, tilt
 from property_video.media.read_photo import PREVIEW_QUALITY, prepare_photo
+from property_video.media.room_head import load_head, save_head
 
 SAMPLE = Path(__file__).parents[2] / "property_video" / "sample"
 TRUTH = Path(__file__).parents[1] / "data" / "villa_truth.yaml"
@@ -141,6 +144,193 @@ def test_a_picture_is_judged_alike_from_a_large_original_and_from_a_turned_one(t
         looks.append(look_at(tmp_path / "p.jpg"))
     assert looks[0].sharpness == pytest.approx(looks[1].sharpness, abs=0.03)
     assert hamming(looks[0].dhash, looks[1].dhash) <= 6
+
+
+# --- tilt
+
+
+def facade(roll: float = 0.0, keystone: float = 0.0, size: tuple[int, int] = (640, 427)) -> np.ndarray:
+    """A house front of windows in three rows, its verticals leaning by `roll + keystone * x`; grey.
+
+    Drawn twice as large, for smooth edges. Positive is clockwise as seen.
+    """
+    width, height = (2 * side for side in size)
+    picture = np.full((height, width), 190, np.uint8)
+
+    def leaning(x: float, y: float) -> list[int]:
+        slope = np.tan(np.radians(roll + keystone * (x / width - 0.5)))
+        return [round(x + (height / 2 - y) * slope), round(y)]
+
+    for left in np.arange(0.08, 0.9, 0.12) * width:
+        for top in (0.1, 0.4, 0.7):
+            right, high, low = left + 0.06 * width, top * height, (top + 0.2) * height
+            corners = [leaning(left, high), leaning(right, high), leaning(right, low), leaning(left, low)]
+            cv2.fillConvexPoly(picture, np.array(corners, np.int32), 60, cv2.LINE_AA)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+@pytest.mark.parametrize("roll", [-5.0, -2.0, -0.5, 0.0, 1.0, 3.0])
+def test_the_roll_of_a_facade_is_recovered(roll):
+    found, keystone = tilt(facade(roll))
+    assert found == pytest.approx(roll, abs=0.15)
+    assert keystone == pytest.approx(0, abs=0.5)
+
+
+@pytest.mark.parametrize(("roll", "keystone"), [(0.0, 4.0), (0.0, -4.0), (2.0, 3.0), (-1.5, -5.0)])
+def test_converging_verticals_are_told_from_roll(roll, keystone):
+    found = tilt(facade(roll, keystone))
+    assert found == (pytest.approx(roll, abs=0.2), pytest.approx(keystone, abs=0.5))
+
+
+def test_a_picture_that_was_turned_is_found_to_be_turned_as_far():
+    level = facade()
+    for degrees in (-3.0, 2.0):
+        turn = cv2.getRotationMatrix2D((320, 213.5), -degrees, 1.15)  # OpenCV turns counter-clockwise
+        turned = cv2.warpAffine(level, turn, (640, 427), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        assert tilt(turned)[0] == pytest.approx(degrees, abs=0.15)
+
+
+def test_where_no_building_stands_no_tilt_is_told():
+    assert tilt(np.full((427, 640), 128, np.uint8)) == (0.0, 0.0)
+    assert tilt(np.random.default_rng(1).integers(0, 256, (427, 640), np.uint8)) == (0.0, 0.0)
+    assert tilt(facade(keystone=9.0)) == (0.0, 0.0)
+
+
+def test_a_tilted_facade_is_reported_in_its_look(tmp_path):
+    found = look(np.repeat(facade(3.0)[..., None], 3, axis=2), tmp_path)
+    assert found.roll == pytest.approx(3, abs=0.2)
+
+
+# --- what catches the eye
+
+NOWHERE = np.zeros((1, 1), np.float32)
+
+
+def scene_with(x: float, y: float, width: int = 640, height: int = 427) -> np.ndarray:
+    """A bright textured thing on a plain wall, its centre at these fractions; (height, width, 3) BGR."""
+    picture = np.full((height, width, 3), 120, np.uint8)
+    thing = np.kron(np.indices((6, 6)).sum(axis=0) % 2, np.ones((14, 14))).astype(np.uint8) * 200 + 50
+    left, top = round(x * width) - 42, round(y * height) - 42
+    picture[top : top + 84, left : left + 84] = thing[..., None]
+    return picture
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.25, 0.3), (0.75, 0.3), (0.2, 0.7), (0.8, 0.75)])
+def test_a_bright_thing_catches_the_eye(tmp_path, x, y):
+    where = saliency(scene_with(x, y), NOWHERE)
+    assert where.shape == (16, 16)
+    assert (where.min() >= 0, where.max()) == (True, pytest.approx(1))
+    row, column = np.unravel_index(where.argmax(), where.shape)
+    assert ((column + 0.5) / 16, (row + 0.5) / 16) == (pytest.approx(x, abs=0.12), pytest.approx(y, abs=0.15))
+    found = look(scene_with(x, y), tmp_path)
+    assert (found.focus_x, found.focus_y) == (pytest.approx(x, abs=0.15), pytest.approx(y, abs=0.15))
+
+
+def test_where_the_network_sees_the_room_counts():
+    wall = np.full((427, 640, 3), 120, np.uint8)
+    left = np.zeros((8, 8), np.float32)
+    left[3:5, 1:3] = 1
+    plain, drawn = saliency(wall, NOWHERE), saliency(wall, left)
+    assert drawn[:, :8].sum() / drawn.sum() > 0.6
+    assert plain[:, :8].sum() / plain.sum() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_mirrored_picture_has_its_focus_mirrored(tmp_path):
+    picture = scene_with(0.25, 0.4)
+    one, other = look(picture, tmp_path), look(picture[:, ::-1].copy(), tmp_path)
+    assert one.focus_x == pytest.approx(1 - other.focus_x, abs=0.05)
+
+
+def test_a_plain_wall_has_its_focus_near_the_middle(tmp_path):
+    found = look(np.full((427, 640, 3), 128, np.uint8), tmp_path)
+    assert (found.focus_x, found.focus_y) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.56, abs=0.06))
+    assert len(bytes.fromhex(found.saliency)) == 256
+
+
+# --- pool water
+
+SHALLOW, NIGHT, DRIVEWAY, LAWN = (190, 170, 60), (220, 215, 170), (140, 128, 120), (60, 140, 70)
+"""Colours as BGR; a driveway in the shade is bluish grey."""
+
+
+def yard(colour: tuple[int, int, int], left: float, top: float, wide: float, tall: float) -> np.ndarray:
+    picture = np.full((427, 640, 3), LAWN, np.uint8)
+    picture[:130] = (225, 190, 150)  # sky
+    x, y = round(left * 640), round(top * 427)
+    picture[y : y + round(tall * 427), x : x + round(wide * 640)] = colour
+    return picture
+
+
+@pytest.mark.parametrize("colour", [SHALLOW, NIGHT], ids=["by day", "lit at night"])
+def test_the_share_of_pool_water_is_measured(colour):
+    assert pool_water(yard(colour, 0.2, 0.6, 0.5, 0.2)) == pytest.approx(0.10, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        yard(LAWN, 0, 0.9, 1, 0.1),
+        yard(DRIVEWAY, 0.2, 0.6, 0.5, 0.3),
+        yard(SHALLOW, 0.4, 0.35, 0.1, 0.6),
+        yard(SHALLOW, 0.1, 0.32, 0.8, 0.05),
+    ],
+    ids=["lawn and sky", "a driveway in the shade", "a blue door", "a strip far away"],
+)
+def test_what_is_blue_and_no_pool_is_not_taken_for_one(picture):
+    assert pool_water(picture) == 0
+
+
+# --- with the network
+
+
+@pytest.fixture(scope="module")
+def eyes() -> Eyes:
+    return Eyes()
+
+
+def test_a_look_with_eyes_has_what_only_the_network_tells_and_all_else_as_without(tmp_path, eyes):
+    Image.fromarray(interior()).save(tmp_path / "p.jpg", quality=PREVIEW_QUALITY)
+    blind, seeing = look_at(tmp_path / "p.jpg"), look_at(tmp_path / "p.jpg", eyes)
+    assert (blind.rooms, blind.head, blind.feature, blind.dusk) == ((), (), "", 0)
+    assert (len(seeing.rooms), len(seeing.head)) == (len(ROOMS), len(HEAD_ROOMS))
+    assert sum(seeing.head) == pytest.approx(1, abs=1e-3)
+    assert len(base64.b64decode(seeing.feature)) == 1280
+    for name in ("sharpness", "p50", "p95", "blown", "dhash", "roll", "keystone", "pool"):
+        assert getattr(seeing, name) == getattr(blind, name)
+
+
+HEADS = {"DSC_0101": "exterior", "DSC_0107": "kitchen", "DSC_0111": "bedroom", "DSC_0115": "bathroom"}
+
+
+def test_the_head_tells_the_four_rooms_it_was_trained_on(tmp_path, eyes):
+    for name, room in HEADS.items():
+        prepare_photo(SAMPLE / f"{name}.jpg", tmp_path / "w.jpg", tmp_path / "p.jpg")
+        found = look_at(tmp_path / "p.jpg", eyes)
+        assert found.head[HEAD_ROOMS.index(room)] > 0.8
+
+
+def test_the_head_tells_dusk_from_day_of_one_spot(tmp_path, eyes):
+    dusk = {}
+    for name in ("DSC_0118", "DSC_0121"):
+        prepare_photo(SAMPLE / f"{name}.jpg", tmp_path / "w.jpg", tmp_path / "p.jpg")
+        dusk[name] = look_at(tmp_path / "p.jpg", eyes).dusk
+    assert dusk["DSC_0121"] > dusk["DSC_0118"] + 0.2
+
+
+def test_a_head_survives_its_file(tmp_path):
+    head = load_head()
+    save_head(head, tmp_path / "head.npz")
+    assert (tmp_path / "head.npz").stat().st_size < 16_000
+    again = load_head(tmp_path / "head.npz")
+    assert all(np.array_equal(one, other) for one, other in zip(head, again, strict=True))
+    feature = np.random.default_rng(4).random(1280).astype(np.float32)
+    rooms, dusk = head.judge(feature)
+    assert sum(rooms) == pytest.approx(1, abs=1e-3)
+    assert 0 <= dusk <= 1
+    assert head.judge(feature * 7) == (rooms, dusk)
+
+
+# --- the sample
 
 
 def test_the_sample_listing_is_judged_as_a_person_does(tmp_path):

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import dagster as dg
 
+from property_video.core.analysis import contradiction
 from property_video.core.brief import Brief
 from property_video.core.edits import Edit, checked_edit
 from property_video.core.errors import BadInput
 from property_video.core.fingerprints import VERSIONS, fingerprint
-from property_video.core.photo import PhotoAnalysis, UploadedPhotos
+from property_video.core.photo import PhotoAnalysis, UploadedPhotos, Verdict
 from property_video.core.recording import Recording
 from property_video.core.verdicts import ANALYSIS_CHECKS, PHOTO_CHECKS, judge_chooser, judge_photos
 from property_video.core.wishes import Wishes, photo_wishes
@@ -217,6 +218,11 @@ def photo_analysis(
     )
 
 
+def _remark(verdict: Verdict) -> str:
+    room = contradiction(verdict)
+    return f"the picture shows {room.replace('_', ' ')}" if room else ""
+
+
 def _shown_rows(analysis: PhotoAnalysis) -> Iterator[dict[str, str | int | float]]:
     for verdict in analysis.verdicts:
         yield {
@@ -225,6 +231,7 @@ def _shown_rows(analysis: PhotoAnalysis) -> Iterator[dict[str, str | int | float
             "as well": verdict.second_room or "",
             "confidence": round(verdict.room_confidence, 2),
             "who says so": verdict.room_source,
+            "remark": _remark(verdict),
             "outdoors": round(verdict.outdoors, 2),
             "light": "dusk" if verdict.evening else "day",
             "sharpness": round(verdict.look.sharpness, 3),
