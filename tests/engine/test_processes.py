@@ -1,10 +1,11 @@
 import os
+import socket
 import subprocess
 import sys
 
 import pytest
 
-from property_video.engine.processes import is_alive, signature, signer, start_of
+from property_video.engine.processes import Worker, age_of, is_alive, signature, signer, start_of
 
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 
@@ -47,9 +48,18 @@ def test_a_name_with_spaces_and_brackets_does_not_confuse(tmp_path):
 
 
 def test_a_run_is_signed_by_this_process():
-    assert signer("run-1", signature("run-1")) == (os.getpid(), start_of(os.getpid()))
+    assert signer("run-1", signature("run-1")) == Worker(os.getpid(), start_of(os.getpid()), socket.gethostname())
 
 
 def test_a_signature_inherited_from_another_run_does_not_count():
     assert signer("run-2", signature("run-1")) is None
     assert signer("run-2", {}) is None
+
+
+def test_a_process_grows_older_and_one_that_is_gone_has_no_age(sleeper):
+    young, old = age_of(sleeper.pid), age_of(os.getpid())
+    assert young is not None and old is not None
+    assert 0 <= young < old
+    sleeper.kill()
+    sleeper.wait()
+    assert age_of(sleeper.pid) is None

@@ -80,8 +80,7 @@ def report(instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType,
 def started_by(instance: dg.DagsterInstance, pid: int) -> str:
     """A run that reported its start and never signed."""
     run_id = recorded(instance, dg.DagsterRunStatus.NOT_STARTED)
-    event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "film", pid=pid)
-    instance.report_dagster_event(event, run_id=run_id)
+    report(instance, run_id, dg.DagsterEventType.RUN_START, pid)
     assert status_of(instance, run_id) == dg.DagsterRunStatus.STARTED
     return run_id
 
