@@ -308,13 +308,13 @@ def _campaign_for(settings: Settings, folder: Path) -> str:
     from hashlib import sha256
 
     from property_video.intake.sources import named_source
-    from property_video.store.local import LocalStore
+    from property_video.store.opening import open_store
 
     whole = folder.expanduser().resolve()
     if whole.parent == settings.uploads.resolve():
         return checked_slug(whole.name)
     name = slug_for_folder(whole.parts[1:])
-    known = named_source(LocalStore(settings.store), name)
+    known = named_source(open_store(settings.store), name)
     if (known is None or known == whole) and not (settings.uploads / name).exists():
         return name
     return f"{name[:56]}-{sha256(str(whole).encode()).hexdigest()[:6]}"
@@ -425,10 +425,10 @@ def dev(
     from property_video.engine.home import opened_instance, shipped
     from property_video.engine.media_server import serving
     from property_video.engine.reaper import reap_dead_runs
-    from property_video.store.local import LocalStore
+    from property_video.store.opening import open_store
 
     settings = read_settings()
-    store = LocalStore(settings.store)
+    store = open_store(settings.store)
     with opened_instance(settings) as instance:
         reap_dead_runs(instance)
     store.sweep_scratch()
@@ -527,9 +527,9 @@ def films() -> None:
     """List the films there are."""
     from property_video.core.outputs import Film
     from property_video.store import keys
-    from property_video.store.local import LocalStore
+    from property_video.store.opening import open_store
 
-    store = LocalStore(read_settings().store)
+    store = open_store(read_settings().store)
     records = [store.read(key, Film) for key in store.keys("records/final_video")]
     if not any(records):
         out.print("No film yet. `property-video demo` makes one.")
@@ -548,7 +548,7 @@ def films() -> None:
                 f"{film.duration_s:.0f}",
                 f"{film.media.bytes / 1e6:.1f}",
                 _dollars(film.cost_usd),
-                str(store.path(keys.film(film.campaign))),
+                store.address(keys.film(film.campaign)),
             )
     _wide().print(table)
 
@@ -581,10 +581,10 @@ def prune(
     keep: Annotated[int, typer.Option(min=1, help="Films to keep of every campaign; the last one always stays.")] = 3,
 ) -> None:
     """Remove old films, and media that nothing needs any more. Takes of scenes stay."""
-    from property_video.store.local import LocalStore
+    from property_video.store.opening import open_store
     from property_video.store.pruning import prune as prune_store
 
-    pruned = prune_store(LocalStore(read_settings().store), keep)
+    pruned = prune_store(open_store(read_settings().store), keep)
     out.print(f"Removed {pruned.films} films and {pruned.media} media files: {pruned.bytes / 1e6:.1f} MB.")
 
 

@@ -21,7 +21,7 @@ from property_video.defs.assets.scenes import build_scenes
 from property_video.defs.failures import PATIENTLY
 from property_video.defs.io_managers import records_io_manager
 from property_video.defs.means import means_of
-from property_video.defs.resources import LocalStoreResource, UploadsResource, campaign_hold, silent, unheard
+from property_video.defs.resources import StoreResource, UploadsResource, campaign_hold, silent, unheard
 from property_video.defs.sensors import portfolio_sensor, uploads_sensor
 from property_video.orders.buyer import Means
 from property_video.providers.embedded import Embedded
@@ -44,7 +44,7 @@ def build_defs(
     settings = settings or read_settings()
     embedded = Embedded()
     resources: dict[str, Any] = {
-        "store": LocalStoreResource(root=str(settings.store)),
+        "store": StoreResource.of(settings.store),
         "uploads": UploadsResource(folder=str(settings.uploads), settle_s=settings.settle_s),
         "clips": embedded,
         "tracks": embedded,

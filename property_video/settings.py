@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from property_video.core.errors import BadInput
+from property_video.core.places import Place, is_bucket, parse_bucket
+
+S3_OPTIONS = ("endpoint", "region", "encryption", "kms_key")
+"""What may be said of a bucket beside its name, each as `PROPERTY_VIDEO_S3_…`."""
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -47,7 +51,7 @@ class Settings:
     """
 
     home: Path
-    store: Path
+    store: Place
     uploads: Path
     settle_s: float = 60.0
     media_port: int = 3030
@@ -73,8 +77,10 @@ def clone_home() -> Path | None:
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the environment.
 
-    `DAGSTER_HOME`, else the clone's own home, else a folder per user. `PROPERTY_VIDEO_STORE` (default `store` in the
-    home), `PROPERTY_VIDEO_UPLOADS` (default `uploads` beside the home), `PROPERTY_VIDEO_SETTLE_SECONDS`,
+    `DAGSTER_HOME`, else the clone's own home, else a folder per user. `PROPERTY_VIDEO_STORE` (a folder or
+    `s3://bucket/prefix`; default `store` in the home), `PROPERTY_VIDEO_UPLOADS` (default `uploads` beside the home),
+    `PROPERTY_VIDEO_S3_ENDPOINT`, `PROPERTY_VIDEO_S3_REGION`, `PROPERTY_VIDEO_S3_ENCRYPTION` (`AES256` or `aws:kms`),
+    `PROPERTY_VIDEO_S3_KMS_KEY`, `PROPERTY_VIDEO_SETTLE_SECONDS`,
     `PROPERTY_VIDEO_MEDIA_PORT`, `PROPERTY_VIDEO_LEASE_WAIT_SECONDS`, `PROPERTY_VIDEO_CLIP_DEADLINE_SECONDS`,
     `PROPERTY_VIDEO_MUSIC_DEADLINE_SECONDS`, `PROPERTY_VIDEO_CLIENT_MONTH_BUDGET_USD`, and keys and addresses of
     `SERVICES`.
@@ -86,7 +92,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     home = Path(named).expanduser().absolute() if named else clone_home() or _user_home()
     return Settings(
         home=home,
-        store=_folder(environment, "PROPERTY_VIDEO_STORE", home / "store"),
+        store=_place(environment, "PROPERTY_VIDEO_STORE", home / "store"),
         uploads=_folder(environment, "PROPERTY_VIDEO_UPLOADS", home.parent / "uploads"),
         settle_s=_number(environment, "PROPERTY_VIDEO_SETTLE_SECONDS", 60.0, 0, 86_400),
         media_port=int(_number(environment, "PROPERTY_VIDEO_MEDIA_PORT", 3030, 1, 65_535)),
@@ -117,6 +123,19 @@ def _user_home() -> Path:
 def _folder(environment: Mapping[str, str], name: str, default: Path) -> Path:
     value = environment.get(name, "").strip()
     return Path(value).expanduser().absolute() if value else default
+
+
+def _place(environment: Mapping[str, str], name: str, default: Path) -> Place:
+    value = environment.get(name, "").strip()
+    if not is_bucket(value):
+        return _folder(environment, name, default)
+    option = {part: environment.get(f"PROPERTY_VIDEO_S3_{part.upper()}", "").strip() for part in S3_OPTIONS}
+    if option["encryption"] not in {"", "AES256", "aws:kms"}:
+        raise BadInput(
+            f"PROPERTY_VIDEO_S3_ENCRYPTION={option['encryption']!r} is no server-side encryption.",
+            "Set AES256 or aws:kms, or unset it for what the bucket does by itself.",
+        )
+    return parse_bucket(value, **option)
 
 
 def _number(environment: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:

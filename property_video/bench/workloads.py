@@ -47,7 +47,7 @@ from property_video.orders.settle import settle_film, settle_scene, settle_track
 from property_video.providers.embedded import Embedded
 from property_video.reports.tables import record_film
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.opening import open_store
 from property_video.storyboards import load_moves, load_storyboard
 
 PICTURES: Final = (
@@ -165,7 +165,7 @@ def _order(store: str, campaign: str, scene: str) -> SceneOrder:
 
 def film_orders(store: Path, campaign: str) -> Orders:
     """The orders that a `make` left."""
-    orders = LocalStore(store).read(keys.record("orders", campaign), Orders)
+    orders = open_store(store).read(keys.record("orders", campaign), Orders)
     assert orders is not None, "a film was made before"
     return orders
 
@@ -173,12 +173,12 @@ def film_orders(store: Path, campaign: str) -> Orders:
 def _photos(store: str, order: SceneOrder) -> tuple[Path, Path | None]:
     """Working copies of a scene's first and last photo."""
     assert order.first is not None
-    media = LocalStore(Path(store)).media_path
+    media = open_store(Path(store)).media_path
     return media(order.first.working), media(order.last.working) if order.last else None
 
 
 def _track(store: str, campaign: str) -> Path:
-    local = LocalStore(Path(store))
+    local = open_store(Path(store))
     track = local.read(keys.record("audio_track", campaign), Track)
     assert track is not None, "a film was made before"
     return local.media_path(track.media.key)
@@ -193,7 +193,7 @@ def plain(store: str, campaign: str, photos: str) -> dict[str, float]:
     Tells the CPU seconds of its parts, by the names in `PARTS`.
     """
     marks = [_cpu_s()]
-    local, folder, provider = LocalStore(Path(store)), Path(photos), Embedded()
+    local, folder, provider = open_store(Path(store)), Path(photos), Embedded()
     brief, edits = read_brief(list_upload(folder).brief), Edits()
     wishes = resolve(campaign, brief, edits, load_storyboard(storyboard_wanted(brief, edits)), load_moves())
     uploaded = take_in(local, folder, _unheard)

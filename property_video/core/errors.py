@@ -7,6 +7,7 @@ PropertyVideoError
 │   └── NoUsablePhoto     a listing without a single usable photo
 ├── StoreError            the store cannot be read or written
 │   ├── StoreFull         no space left on the disk
+│   ├── BadRecord         one record is not what it must be; the store itself works
 │   └── MissingMedia      a record names media that are not in the store
 ├── BadOutput             something was made and did not pass verification
 ├── BadWeights            the network that looks at photos is not installed as it should be; films are made without it
@@ -52,6 +53,10 @@ class NoUsablePhoto(BadInput):
 
 class StoreError(PropertyVideoError):
     """The store cannot be read or written."""
+
+
+class BadRecord(StoreError):
+    """One record is not what it must be."""
 
 
 class StoreFull(StoreError):

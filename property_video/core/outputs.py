@@ -123,3 +123,14 @@ class Film(Record):
     wall_s: float
     cpu_s: float
     found: bool = False
+
+    def shows(self, piece: Clip | Track) -> bool:
+        """Whether the film was made of this clip, or of this track."""
+        if isinstance(piece, Track):
+            return self.track.media == piece.media
+        shown = next((clip for clip in self.scenes if clip.scene == piece.scene), None)
+        return shown is not None and _media(shown) == _media(piece)
+
+
+def _media(clip: Clip) -> MediaRef | None:
+    return clip.take.media if clip.take is not None else None

@@ -10,13 +10,13 @@ import dagster as dg
 from property_video.core.records import Record
 from property_video.defs.failures import told_to_dagster
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 
 class RecordIOManager(dg.IOManager):
     """Writes the record an asset returns; reads it as the type that the next asset's parameter names."""
 
-    def __init__(self, store: LocalStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
 
     def handle_output(self, context: dg.OutputContext, obj: Record) -> None:

@@ -10,9 +10,11 @@ from typing import Protocol
 
 import dagster as dg
 
+from property_video.core.places import Place, is_bucket, parse_bucket
 from property_video.engine.processes import signature
+from property_video.store.base import Store
 from property_video.store.leases import campaign_lease
-from property_video.store.local import LocalStore
+from property_video.store.opening import open_store
 
 Say = Callable[[str], None]
 """Told, in a sentence, what a person should know at once."""
@@ -33,14 +35,41 @@ def unheard(line: str) -> None:
     """What a person should know, said to nobody: in the UI, the log says it."""
 
 
-class LocalStoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The store in a local folder."""
+class StoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The store in a local folder, or in a bucket."""
 
-    root: str
+    address: str
+    endpoint: str = ""
+    region: str = ""
+    encryption: str = ""
+    kms_key: str = ""
 
-    def create_resource(self, context: dg.InitResourceContext) -> LocalStore:
+    @classmethod
+    def of(cls, place: Place) -> "StoreResource":
+        """The form of a place."""
+        if isinstance(place, Path):
+            return cls(address=str(place))
+        return cls(
+            address=str(place),
+            endpoint=place.endpoint,
+            region=place.region,
+            encryption=place.encryption,
+            kms_key=place.kms_key,
+        )
+
+    def create_resource(self, context: dg.InitResourceContext) -> Store:
         """The plain store that assets work with."""
-        return LocalStore(Path(self.root))
+        if not is_bucket(self.address):
+            return open_store(Path(self.address))
+        return open_store(
+            parse_bucket(
+                self.address,
+                endpoint=self.endpoint,
+                region=self.region,
+                encryption=self.encryption,
+                kms_key=self.kms_key,
+            )
+        )
 
 
 class UploadsResource(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -15,7 +15,7 @@ from property_video.intake.briefs import read_brief
 from property_video.intake.music import take_in_music
 from property_video.media.upload_files import list_upload
 from property_video.providers.registry import load_registry
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 from property_video.storyboards import load_moves, load_storyboard
 
 
@@ -31,7 +31,7 @@ def wanted(campaign: str, written: Brief, recording: Recording | None, edits: Ed
     return resolve(campaign, written, edits, storyboard, load_moves(), models, recording)
 
 
-def brief_in(store: LocalStore, folder: Path) -> tuple[Brief, Recording | None]:
+def brief_in(store: Store, folder: Path) -> tuple[Brief, Recording | None]:
     """The brief in a folder, and the client's track that it names.
 
     Raises:

@@ -16,7 +16,8 @@ from property_video.orders.budget import Budget
 from property_video.orders.journal import Journal
 from property_video.settings import Settings
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
+from property_video.store.opening import open_store
 
 
 class OrderLine(Record):
@@ -78,16 +79,16 @@ def journal_lines(settings: Settings, campaign: str) -> Iterator[str]:
     return _journal(settings, campaign)[1].lines()
 
 
-def spent(store: LocalStore, campaign: str) -> int:
+def spent(store: Store, campaign: str) -> int:
     """What hosted models were paid for a campaign so far, in micro-dollars."""
     journal = Journal(store, campaign)
     return sum(journal.state(order).cost for order in journal.orders())
 
 
-def _journal(settings: Settings, campaign: str) -> tuple[LocalStore, Journal]:
-    store = LocalStore(settings.store)
+def _journal(settings: Settings, campaign: str) -> tuple[Store, Journal]:
+    store = open_store(settings.store)
     journal = Journal(store, campaign)
-    if not journal.orders() and not store.path(keys.record("brief", campaign)).is_file():
+    if not journal.orders() and not store.exists(keys.record("brief", campaign)):
         known = [key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.keys("records/brief")]
         raise BadInput(f"There is no campaign {campaign!r}.", f"There are: {', '.join(known) or 'none yet'}.")
     return store, journal

@@ -16,6 +16,7 @@ from typing import Final
 from property_video.core.errors import PropertyVideoError
 from property_video.core.model_drift import drift
 from property_video.core.models import MusicModel, VideoModel
+from property_video.core.places import Bucket
 from property_video.providers.registry import load_registry
 from property_video.settings import SERVICES, Settings
 
@@ -101,6 +102,9 @@ def _codecs() -> Iterator[Condition]:
 
 def _folders(settings: Settings) -> Iterator[Condition]:
     for what, folder in (("home", settings.home), ("store", settings.store), ("uploads", settings.uploads)):
+        if isinstance(folder, Bucket):
+            yield Condition(what, str(folder))
+            continue
         there = _nearest(folder)
         try:
             with tempfile.TemporaryFile(dir=there):

@@ -25,8 +25,9 @@ from property_video.orders.settle import check_pinned
 from property_video.providers.registry import load_registry
 from property_video.settings import Settings
 from property_video.store import keys
+from property_video.store.base import Store
 from property_video.store.edits import add_edit, read_edits
-from property_video.store.local import LocalStore
+from property_video.store.opening import open_store
 from property_video.storyboards import load_moves, storyboard_names
 
 
@@ -48,7 +49,7 @@ def keep_edit(
         BadInput: there is no such campaign, or no such take.
         BadBrief: no such scene, photo, move or model, a value out of range, or hosted models without a budget.
     """
-    store = LocalStore(settings.store)
+    store = open_store(settings.store)
     uploaded = store.read(keys.record("uploaded_photos", campaign), UploadedPhotos)
     if uploaded is None:
         known = [key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.keys("records/uploaded_photos")]
@@ -97,10 +98,10 @@ def list_takes(settings: Settings, campaign: str, scene: str) -> list[TakeLine]:
     """
     if scene not in SCENE_KEYS:
         raise BadInput(f"There is no scene {scene!r}.", did_you_mean(scene, SCENE_KEYS))
-    return _takes(LocalStore(settings.store), campaign, scene)
+    return _takes(open_store(settings.store), campaign, scene)
 
 
-def _takes(store: LocalStore, campaign: str, scene: str) -> list[TakeLine]:
+def _takes(store: Store, campaign: str, scene: str) -> list[TakeLine]:
     film = store.read(keys.record("final_video", campaign), Film)
     shown = {clip.take.fingerprint for clip in film.scenes if clip.take and clip.scene == scene} if film else set()
     names = [key.rsplit("/", 1)[-1].removesuffix(".json") for key in store.keys(keys.takes(campaign, scene))]
@@ -120,7 +121,7 @@ def _takes(store: LocalStore, campaign: str, scene: str) -> list[TakeLine]:
     return sorted(lines, key=lambda line: (not line.shown, line.provider, line.fingerprint))
 
 
-def _full_take(store: LocalStore, campaign: str, scene: str, begins: str) -> str:
+def _full_take(store: Store, campaign: str, scene: str, begins: str) -> str:
     """The fingerprint of the one take that a person means by its first letters."""
     takes = _takes(store, campaign, scene) if scene in SCENE_KEYS else []
     meant = [take.fingerprint for take in takes if take.fingerprint.startswith(begins)]
@@ -131,7 +132,7 @@ def _full_take(store: LocalStore, campaign: str, scene: str, begins: str) -> str
     raise BadInput(f"{begins!r} {many} of {scene or 'the whole film'}.", f"There are: {there}.")
 
 
-def _check_take(store: LocalStore, campaign: str, scene: str, edits: Edits) -> None:
+def _check_take(store: Store, campaign: str, scene: str, edits: Edits) -> None:
     """The take that stands for a scene is as long as it."""
     orders = store.read(keys.record("orders", campaign), Orders)
     if orders is None:

@@ -30,8 +30,9 @@ from property_video.orders.place import place
 from property_video.providers.registry import load_registry
 from property_video.settings import Settings
 from property_video.store import keys
+from property_video.store.base import Store
 from property_video.store.edits import edits_with
-from property_video.store.local import LocalStore
+from property_video.store.opening import open_store
 from property_video.storyboards import load_moves, storyboard_names
 
 ANY_BUDGET: Final = 100_000.0
@@ -74,7 +75,7 @@ def estimate_film(
         BadInput: the folder, the brief or what the person chose breaks a rule.
         StoreFull, StoreError: the store cannot be written.
     """
-    store, market = LocalStore(settings.store), Market(registry=load_registry())
+    store, market = open_store(settings.store), Market(registry=load_registry())
     wishes, allowed = _wishes(store, folder, campaign, values)
     uploaded = take_in(store, folder, partial(progress, "uploaded_photos"))
     photos = photo_wishes(wishes.brief.photos, uploaded)
@@ -101,9 +102,7 @@ def estimate_film(
     )
 
 
-def _wishes(
-    store: LocalStore, folder: Path, campaign: str, values: Mapping[str, EditValue]
-) -> tuple[Wishes, float | None]:
+def _wishes(store: Store, folder: Path, campaign: str, values: Mapping[str, EditValue]) -> tuple[Wishes, float | None]:
     """The wishes as they would be, and the budget that somebody named."""
     written, recording = brief_in(store, folder)
     edit = checked_edit(Edit(values=dict(values)), load_moves(), storyboard_names())
@@ -115,7 +114,7 @@ def _wishes(
 
 
 def _choices(
-    store: LocalStore,
+    store: Store,
     wishes: Wishes,
     uploaded: UploadedPhotos,
     measured: PhotoAnalysis,

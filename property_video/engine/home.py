@@ -16,9 +16,10 @@ import dagster as dg
 from sqlalchemy.exc import DBAPIError
 
 from property_video.core.errors import BadInput, StoreError, StoreFull
+from property_video.core.places import Bucket
 from property_video.engine.history import kept_open
 from property_video.settings import PACKAGE, Settings
-from property_video.store.local import translated
+from property_video.store.disk import translated
 from property_video.store.locks import ALONE, lock_file, take
 
 LEAST_ROOM: Final = 1_000_000
@@ -34,12 +35,14 @@ IN_CLONE: Final = {"dagster.yaml": "dagster_home/dagster.yaml", "workspace.yaml"
 
 
 def prepare_home(settings: Settings) -> None:
-    """Make the home, the store and the uploads folder.
+    """Make the home, and the store and the uploads where they are folders.
 
     Raises:
         BadInput: a folder cannot be made.
     """
     for folder in (settings.home, settings.store, settings.uploads):
+        if isinstance(folder, Bucket):
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -31,8 +31,9 @@ from property_video.intake.sources import name_source
 from property_video.media.upload_files import list_upload
 from property_video.settings import Settings
 from property_video.store import keys
+from property_video.store.base import Store
 from property_video.store.leases import campaign_lease
-from property_video.store.local import LocalStore
+from property_video.store.opening import open_store
 
 QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The command line tells what happens in its own words; the UI has the events."""
@@ -40,10 +41,11 @@ QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Made:
-    """A film that was made or found: where it is and what there is to say of it."""
+    """A film that was made or found: a file of it, where people find it, and what there is to say of it."""
 
     film: Film
     path: Path
+    shown: str
     summary: Mapping[str, Any]
 
 
@@ -77,7 +79,7 @@ def make_film(
         KeyboardInterrupt: someone stopped it; the run is marked failed.
         PropertyVideoError: as the step that failed raised it; the run in the UI says more.
     """
-    store = LocalStore(settings.store)
+    store = open_store(settings.store)
     upload = list_upload(folder)
     find_music(upload, read_brief(upload.brief))  # bad input is told before a run is recorded
     return run_film(
@@ -122,7 +124,7 @@ def run_film(
     """
     from property_video.definitions import build_defs
 
-    store, run_id = LocalStore(settings.store), str(uuid4())
+    store, run_id = open_store(settings.store), str(uuid4())
     # Waiting is done here, not in the run's own hold (which finds the campaign held for it): Dagster keeps interrupts
     # back while it makes resources, so that Ctrl-C would not end the waiting.
     with campaign_lease(store, campaign, run_id, wait_s=settings.lease_wait_s, on_wait=on_wait):
@@ -168,15 +170,15 @@ def _was_interrupted(outcome: dg.ExecuteInProcessResult) -> bool:
     )
 
 
-def _made(store: LocalStore, campaign: str, run_id: str, spent_usd: float) -> Made:
+def _made(store: Store, campaign: str, run_id: str, spent_usd: float) -> Made:
     film = store.read(keys.record("final_video", campaign), Film)
     uploaded = store.read(keys.record("uploaded_photos", campaign), UploadedPhotos)
     analysis = store.read(keys.record("photo_analysis", campaign), PhotoAnalysis)
     shot_list = store.read(keys.record("selected_pairs", campaign), ShotList)
     assert film and uploaded and analysis and shot_list, "a successful run leaves all four records"
-    path = store.path(keys.film(campaign))
-    summary = summarise(film, uploaded, analysis, shot_list, str(path), run_id, spent_usd)
-    return Made(film=film, path=path, summary=summary)
+    shown = store.address(keys.film(campaign))
+    summary = summarise(film, uploaded, analysis, shot_list, shown, run_id, spent_usd)
+    return Made(film=film, path=store.media_path(film.media.key), shown=shown, summary=summary)
 
 
 def _why(outcome: dg.ExecuteInProcessResult) -> errors.PropertyVideoError:

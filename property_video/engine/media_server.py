@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from property_video.core.campaign import is_slug
-from property_video.core.errors import PropertyVideoError
+from property_video.core.campaign import checked_slug
+from property_video.core.errors import BadInput, MissingMedia, PropertyVideoError
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -25,7 +25,7 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>{campaign}</title>
 <video controls autoplay src="/films/{campaign}.mp4"></video>"""
 
 
-def build_app(store: LocalStore) -> "Starlette":
+def build_app(store: Store) -> "Starlette":
     """The application: `/films/<campaign>` is a page with a player, `/films/<campaign>.mp4` the film."""
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -37,8 +37,9 @@ def build_app(store: LocalStore) -> "Starlette":
     def film(request: Request) -> Response:
         name = request.path_params["name"]
         campaign = name.removesuffix(".mp4")
-        path = store.path(keys.film(campaign)) if is_slug(campaign) else None
-        if path is None or not path.is_file():
+        try:
+            path = store.media_path(keys.film(checked_slug(campaign)))
+        except (BadInput, MissingMedia):
             return PlainTextResponse(f"There is no film {campaign!r} yet.", status_code=404)
         if name == campaign:
             return HTMLResponse(PAGE.format(campaign=campaign))
@@ -51,7 +52,7 @@ def build_app(store: LocalStore) -> "Starlette":
 
 
 @contextmanager
-def serving(store: LocalStore, port: int) -> Iterator[None]:
+def serving(store: Store, port: int) -> Iterator[None]:
     """Serve in a thread for as long as the context lasts.
 
     Raises:

@@ -27,8 +27,9 @@ from property_video.orders.place import find_take, find_track
 from property_video.providers.registry import load_registry
 from property_video.settings import Settings
 from property_video.store import keys
+from property_video.store.base import Store
 from property_video.store.edits import add_edit, edits_with, read_edits
-from property_video.store.local import LocalStore
+from property_video.store.opening import open_store
 from property_video.storyboards import load_moves, storyboard_names
 
 TRACK = "audio_track"
@@ -78,7 +79,7 @@ def upgrade_film(
         BadInput: there is no such film, or what is asked for breaks a rule; then nothing was changed.
         CampaignBusy, KeyboardInterrupt, PropertyVideoError: as `make_film`.
     """
-    store = LocalStore(settings.store)
+    store = open_store(settings.store)
     film, orders = _finished(store, campaign)
     _check_asked(upgrade, film)
     fallen = _fallen(film) if upgrade.fallen else ()
@@ -110,7 +111,7 @@ def upgrade_film(
     )
 
 
-def _finished(store: LocalStore, campaign: str) -> tuple[Film, Orders]:
+def _finished(store: Store, campaign: str) -> tuple[Film, Orders]:
     film = store.read(keys.record("final_video", campaign), Film)
     orders = store.read(keys.record("orders", campaign), Orders)
     if film is None or orders is None:
@@ -152,7 +153,7 @@ def _edits(upgrade: Upgrade, fallen: Sequence[str]) -> tuple[Edit, ...]:
 
 
 def _check_together(
-    store: LocalStore,
+    store: Store,
     orders: Orders,
     edits: Sequence[Edit],
     pieces: Collection[str],
@@ -180,7 +181,7 @@ def _check_together(
         )
 
 
-def _reopen(store: LocalStore, campaign: str, piece: SceneOrder | TrackOrder) -> None:
+def _reopen(store: Store, campaign: str, piece: SceneOrder | TrackOrder) -> None:
     """Let the orders of a fallen piece be bought anew; links of a chain that were delivered stay."""
     journal = Journal(store, campaign)
     stands_in = _maker(store, campaign, piece) == EMBEDDED
@@ -190,7 +191,7 @@ def _reopen(store: LocalStore, campaign: str, piece: SceneOrder | TrackOrder) ->
             journal.reopen(order.id, "A person asked again.", datetime.now(UTC))
 
 
-def _maker(store: LocalStore, campaign: str, piece: SceneOrder | TrackOrder) -> str:
+def _maker(store: Store, campaign: str, piece: SceneOrder | TrackOrder) -> str:
     if isinstance(piece, SceneOrder):
         take = find_take(store, campaign, piece.scene, piece.fingerprint)
         return take.provider if take else ""

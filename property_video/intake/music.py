@@ -16,7 +16,8 @@ from property_video.core.upload import Upload, UploadFile
 from property_video.intake.briefs import read_brief
 from property_video.media.recordings import decode, listen
 from property_video.store import keys
-from property_video.store.local import LocalStore, sha256_of, translated
+from property_video.store.base import Store
+from property_video.store.disk import sha256_of, translated
 
 
 def find_music(upload: Upload, brief: Brief) -> UploadFile | None:
@@ -46,7 +47,7 @@ def find_music(upload: Upload, brief: Brief) -> UploadFile | None:
     return file
 
 
-def take_in_music(store: LocalStore, upload: Upload, brief: Brief) -> Recording | None:
+def take_in_music(store: Store, upload: Upload, brief: Brief) -> Recording | None:
     """Bring the sound file that the brief names into the store; what was taken in before is found by its bytes.
 
     Raises:

@@ -21,7 +21,8 @@ from property_video.media.photo_worker import PhotoJob, PhotoWorkers
 from property_video.media.upload_files import list_upload
 from property_video.providers.base import OnProgress
 from property_video.store import keys
-from property_video.store.local import LocalStore, sha256_of
+from property_video.store.base import Store
+from property_video.store.disk import sha256_of
 
 
 class Read(Record):
@@ -39,7 +40,7 @@ def listing_fingerprint(upload: Upload) -> str:
     return fingerprint("request", files=files, brief=[brief.st_size, brief.st_mtime_ns] if brief else None)
 
 
-def take_in(store: LocalStore, folder: Path, on_progress: OnProgress) -> UploadedPhotos:
+def take_in(store: Store, folder: Path, on_progress: OnProgress) -> UploadedPhotos:
     """Bring a folder's photos into the store.
 
     Raises:
@@ -114,14 +115,12 @@ def _first_of_each(
     return first_of, again
 
 
-def _find(store: LocalStore, sha256: str) -> Read | None:
+def _find(store: Store, sha256: str) -> Read | None:
     read = store.read(keys.reading(sha256, VERSIONS["reading"]), Read)
     return read if read is not None and store.holds(read.working) and store.holds(read.preview) else None
 
 
-def _read_all(
-    store: LocalStore, files: Sequence[tuple[str, Path]], on_progress: OnProgress
-) -> dict[str, Read | BadPhoto]:
+def _read_all(store: Store, files: Sequence[tuple[str, Path]], on_progress: OnProgress) -> dict[str, Read | BadPhoto]:
     """Read files in worker processes, by the SHA-256 of each; what was read is kept at once, whatever comes after."""
     kept: dict[str, Read | BadPhoto] = {}
     with store.scratch("photos") as scratch, PhotoWorkers() as workers:
@@ -139,16 +138,14 @@ def _read_all(
     return kept
 
 
-def _keep(store: LocalStore, sha256: str, reading: Reading, job: PhotoJob) -> Read:
+def _keep(store: Store, sha256: str, reading: Reading, job: PhotoJob) -> Read:
     read = Read(reading=reading, working=store.adopt(job.working), preview=store.adopt(job.preview))
     if reading.sha256 == sha256:  # otherwise the file changed meanwhile: used now, read again next time
         store.write(keys.reading(sha256, VERSIONS["reading"]), read)
     return read
 
 
-def analyse(
-    store: LocalStore, uploaded: UploadedPhotos, tags: Mapping[str, Room], on_progress: OnProgress
-) -> PhotoAnalysis:
+def analyse(store: Store, uploaded: UploadedPhotos, tags: Mapping[str, Room], on_progress: OnProgress) -> PhotoAnalysis:
     """Look at every photo, match those that may show one space, and give each its verdict.
 
     What was measured before is found. Without the network, words alone tell rooms, and the analysis warns of it; such
@@ -166,7 +163,7 @@ def analyse(
     return with_matches(analysis, matches).model_copy(update={"found": found, "warning": warning})
 
 
-def _looks(store: LocalStore, photos: Sequence[Photo], on_progress: OnProgress) -> tuple[tuple[Look, ...], int, str]:
+def _looks(store: Store, photos: Sequence[Photo], on_progress: OnProgress) -> tuple[tuple[Look, ...], int, str]:
     """The look of every photo, how many had to be taken, and what they lack."""
     known = [store.read(keys.look(photo.reading.sha256, VERSIONS["look"]), Look) for photo in photos]
     missing = [index for index, look in enumerate(known) if look is None]
@@ -184,7 +181,7 @@ def _looks(store: LocalStore, photos: Sequence[Photo], on_progress: OnProgress) 
     return tuple(look or taken[index] for index, look in enumerate(known)), len(missing), warning
 
 
-def _matches(store: LocalStore, photos: Sequence[Photo], pairs: Sequence[tuple[int, int]]) -> tuple[Match, ...]:
+def _matches(store: Store, photos: Sequence[Photo], pairs: Sequence[tuple[int, int]]) -> tuple[Match, ...]:
     """What each pair has in common; its photos are named as this listing names them."""
     points: dict[int, Features] = {}
 

@@ -11,7 +11,7 @@ from property_video.core.errors import BadInput
 from property_video.core.photo import UploadedPhotos
 from property_video.core.records import Record
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 
 class Source(Record):
@@ -20,7 +20,7 @@ class Source(Record):
     folder: str
 
 
-def name_source(store: LocalStore, uploads: Path, campaign: str, folder: Path) -> None:
+def name_source(store: Store, uploads: Path, campaign: str, folder: Path) -> None:
     """Remember the folder that a campaign is made from.
 
     Raises:
@@ -34,13 +34,13 @@ def name_source(store: LocalStore, uploads: Path, campaign: str, folder: Path) -
     store.write(keys.source(campaign), Source(folder=str(folder.resolve())))
 
 
-def named_source(store: LocalStore, campaign: str) -> Path | None:
+def named_source(store: Store, campaign: str) -> Path | None:
     """The folder that `make` last named for a campaign."""
     source = store.read(keys.source(campaign), Source)
     return Path(source.folder) if source else None
 
 
-def find_source(store: LocalStore, uploads: Path, campaign: str) -> Path:
+def find_source(store: Store, uploads: Path, campaign: str) -> Path:
     """The folder to read a campaign's photos from; it may be gone since they were taken in.
 
     Raises:

@@ -40,7 +40,7 @@ from property_video.providers.base import ClipProvider, OnProgress, TrackProvide
 from property_video.providers.hosted import PredictionApi
 from property_video.providers.vision import Vision
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 TRACK: Final = "audio_track"
 
@@ -76,7 +76,7 @@ class Means:
     rng: Random
     month_limit: Micros | None = None
 
-    def clerk(self, store: LocalStore, wishes: Wishes) -> Clerk:
+    def clerk(self, store: Store, wishes: Wishes) -> Clerk:
         """Who writes for a campaign in this process."""
         budget = Budget(
             store,
@@ -131,7 +131,7 @@ class Buyer:
 
     def __init__(
         self,
-        store: LocalStore,
+        store: Store,
         orders: Orders,
         means: Means,
         clips: ClipProvider,

@@ -34,7 +34,7 @@ from property_video.core.wishes import Wishes, photo_wishes
 from property_video.orders import calls
 from property_video.orders.buyer import Means
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 VENDORS: Final[Mapping[str, Vendor]] = {vendor: vendor for vendor in get_args(Vendor)}
 
@@ -103,7 +103,7 @@ def choice_bills(
 
 
 def with_rooms(
-    store: LocalStore, means: Means, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis
+    store: Store, means: Means, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis
 ) -> PhotoAnalysis:
     """The analysis with the rooms that a vision model saw; the embedded one where none is asked or none answers.
 
@@ -119,7 +119,7 @@ def with_rooms(
 
 
 def with_pairs(
-    store: LocalStore,
+    store: Store,
     means: Means,
     wishes: Wishes,
     uploaded: UploadedPhotos,
@@ -140,14 +140,14 @@ def with_pairs(
     return (found.shot_list if found else by_rule).model_copy(update={"chosen": chosen})
 
 
-def known_rooms(store: LocalStore, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis) -> PhotoAnalysis:
+def known_rooms(store: Store, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis) -> PhotoAnalysis:
     """As `with_rooms`, from what was answered before; nobody is asked."""
     found, _ = _usable(store, "", rooms_requests(wishes, uploaded, analysis), _rooms_reader(analysis))
     return found.analysis if found else analysis
 
 
 def known_pairs(
-    store: LocalStore, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis, by_rule: ShotList
+    store: Store, wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis, by_rule: ShotList
 ) -> ShotList:
     """As `with_pairs`, from what was answered before; nobody is asked."""
     requests = pairs_requests(wishes, uploaded, analysis)
@@ -176,7 +176,7 @@ def _pairs_reader(
 
 
 def _asked(
-    store: LocalStore,
+    store: Store,
     means: Means,
     wishes: Wishes,
     requests: Mapping[str, ChoiceRequest],
@@ -210,7 +210,7 @@ def _asked(
 
 
 def _ask(
-    store: LocalStore,
+    store: Store,
     means: Means,
     rung: Rung,
     request: ChoiceRequest,
@@ -234,7 +234,7 @@ def _ask(
 
 
 def _usable(
-    store: LocalStore,
+    store: Store,
     settled: str,
     requests: Mapping[str, ChoiceRequest],
     read: Callable[[Answer, ChoiceRequest], T],

@@ -19,14 +19,14 @@ from property_video.orders.place import find_take, find_track
 from property_video.orders.stopwatch import Stopwatch
 from property_video.providers.base import ClipProvider, OnProgress, TrackProvider
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 FRAME_SIZE = (1280, 720)
 """Pixels of the pictures that a hosted clip's ends are compared with; `media.conform` compares at half of it."""
 
 
 def embedded_take(
-    store: LocalStore, campaign: str, order: SceneOrder, provider: ClipProvider, on_progress: OnProgress
+    store: Store, campaign: str, order: SceneOrder, provider: ClipProvider, on_progress: OnProgress
 ) -> Take:
     """The clip that this machine's camera makes for an order: found, or made and kept.
 
@@ -43,9 +43,7 @@ def embedded_take(
     return find_take(store, campaign, own.scene, own.fingerprint) or _take(store, campaign, own, own.provider, make)
 
 
-def hosted_take(
-    store: LocalStore, campaign: str, order: SceneOrder, provider: str, raw: Path, *, takes_last: bool
-) -> Take:
+def hosted_take(store: Store, campaign: str, order: SceneOrder, provider: str, raw: Path, *, takes_last: bool) -> Take:
     """The take of a clip that a hosted model made: conformed, verified and kept.
 
     Args:
@@ -75,7 +73,7 @@ def hosted_take(
 
 
 def _take(
-    store: LocalStore,
+    store: Store,
     campaign: str,
     order: SceneOrder,
     provider: str,
@@ -117,7 +115,7 @@ def _take(
 
 
 def embedded_track(
-    store: LocalStore, campaign: str, order: TrackOrder, provider: TrackProvider, on_progress: OnProgress
+    store: Store, campaign: str, order: TrackOrder, provider: TrackProvider, on_progress: OnProgress
 ) -> Track:
     """The track that this machine composes, or cuts from the client's recording: found, or made and kept.
 
@@ -133,7 +131,7 @@ def embedded_track(
     return make_track(store, campaign, own, own.provider, lambda out: _make(store, own, provider, out, on_progress))
 
 
-def _make(store: LocalStore, order: TrackOrder, provider: TrackProvider, out: Path, on_progress: OnProgress) -> str:
+def _make(store: Store, order: TrackOrder, provider: TrackProvider, out: Path, on_progress: OnProgress) -> str:
     """Have the track composed, or cut from the client's recording; what there is to say of it."""
     if order.recording is None:
         provider.make_track(order, out, on_progress)
@@ -145,9 +143,7 @@ def _make(store: LocalStore, order: TrackOrder, provider: TrackProvider, out: Pa
     return fit_recording(path, order.recording.name, cuts, samples, out, on_progress).sentence(order.recording.name)
 
 
-def make_track(
-    store: LocalStore, campaign: str, order: TrackOrder, provider: str, make: Callable[[Path], str]
-) -> Track:
+def make_track(store: Store, campaign: str, order: TrackOrder, provider: str, make: Callable[[Path], str]) -> Track:
     """Have `make` write a mastered track to a path and say what there is to say of it; verify and keep it.
 
     Raises:

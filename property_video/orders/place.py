@@ -6,22 +6,22 @@ Not here: doing the work that does not (settle.py).
 from property_video.core.orders import Orders
 from property_video.core.outputs import Take, Track
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 
-def find_take(store: LocalStore, campaign: str, scene: str, fingerprint: str) -> Take | None:
+def find_take(store: Store, campaign: str, scene: str, fingerprint: str) -> Take | None:
     """The clip that was made for a fingerprint, if record and media are whole."""
     take = store.read(keys.take(campaign, scene, fingerprint), Take)
     return take if take is not None and all(map(store.holds, (take.media, *take.stills))) else None
 
 
-def find_track(store: LocalStore, campaign: str, fingerprint: str) -> Track | None:
+def find_track(store: Store, campaign: str, fingerprint: str) -> Track | None:
     """The track that was made for a fingerprint, if record and media are whole."""
     track = store.read(keys.take(campaign, "audio_track", fingerprint), Track)
     return track if track is not None and store.holds(track.media) else None
 
 
-def place(store: LocalStore, orders: Orders) -> Orders:
+def place(store: Store, orders: Orders) -> Orders:
     """Mark every order whose output exists."""
     campaign = orders.wishes.campaign
     scenes = tuple(

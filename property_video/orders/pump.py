@@ -78,7 +78,7 @@ from property_video.core.outputs import MediaRef
 from property_video.orders.clerk import Clerk
 from property_video.orders.journal import Journal, Overtaken
 from property_video.providers.hosted import TERMINAL, Prediction, PredictionApi
-from property_video.store.local import sha256_of
+from property_video.store.disk import sha256_of
 
 FOLLOW_S: Final = 2.0
 """Seconds between two looks at an order that another process, or another order, has to move first."""

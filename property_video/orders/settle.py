@@ -20,14 +20,14 @@ from property_video.orders.place import find_take, find_track
 from property_video.orders.stopwatch import Stopwatch
 from property_video.providers.base import ClipProvider, OnProgress, TrackProvider
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 DELIVERED: Final = Delivery()
 """Of what nothing is bought for."""
 
 
 def settle_scene(
-    store: LocalStore,
+    store: Store,
     campaign: str,
     order: SceneOrder,
     provider: ClipProvider,
@@ -90,7 +90,7 @@ def check_pinned(order: SceneOrder, take: Take | None) -> None:
 
 
 def settle_track(
-    store: LocalStore,
+    store: Store,
     campaign: str,
     order: TrackOrder,
     provider: TrackProvider,
@@ -116,7 +116,7 @@ def settle_track(
     )
 
 
-def settle_film(store: LocalStore, orders: Orders, clips: Sequence[Clip], track: Track) -> Film:
+def settle_film(store: Store, orders: Orders, clips: Sequence[Clip], track: Track) -> Film:
     """The final video: found, or joined from its clips and track, verified and kept.
 
     Raises:
@@ -161,9 +161,7 @@ def _cost(clips: Sequence[Clip], track: Track, choices: Sequence[Chosen]) -> int
     return sum(map(micros, paid))
 
 
-def _join(
-    store: LocalStore, orders: Orders, shown: Sequence[Clip], track: Track, tags: dict[str, str], name: str
-) -> Film:
+def _join(store: Store, orders: Orders, shown: Sequence[Clip], track: Track, tags: dict[str, str], name: str) -> Film:
     from property_video.media.join import join
     from property_video.media.loudness import measure_track
     from property_video.media.probe import probe

@@ -6,7 +6,7 @@ Not here: recording them (tables.py).
 from typing import TYPE_CHECKING
 
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,21 +30,21 @@ CLIENTS_SQL = """
 """
 
 
-def films_frame(store: LocalStore) -> "pd.DataFrame":
+def films_frame(store: Store) -> "pd.DataFrame":
     """One row per campaign's last film, by client and campaign; empty when there is none."""
     return _query(store, FILMS_SQL)
 
 
-def clients_frame(store: LocalStore) -> "pd.DataFrame":
+def clients_frame(store: Store) -> "pd.DataFrame":
     """One row per client: films, seconds, sizes, time and money."""
     return _query(store, CLIENTS_SQL)
 
 
-def _query(store: LocalStore, sql: str) -> "pd.DataFrame":
+def _query(store: Store, sql: str) -> "pd.DataFrame":
     import duckdb
     import pandas as pd
 
-    files = [str(store.path(key)) for key in store.keys(keys.tables("films")) if key.endswith(".parquet")]
+    files = [str(file) for file in store.files(keys.tables("films")) if file.suffix == ".parquet"]
     if not files:
         return pd.DataFrame()
     with duckdb.connect() as db:

@@ -10,7 +10,7 @@ from typing import Final
 
 from property_video.core.outputs import Film
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 FILMS: Final = {
     "campaign": "VARCHAR",
@@ -45,7 +45,7 @@ SCENES: Final = {
 }
 
 
-def record_film(store: LocalStore, film: Film) -> None:
+def record_film(store: Store, film: Film) -> None:
     """Record a campaign's last film and its scenes."""
     shown = [clip for clip in film.scenes if clip.take]
     write_table(
@@ -98,7 +98,7 @@ def record_film(store: LocalStore, film: Film) -> None:
 
 
 def write_table(
-    store: LocalStore,
+    store: Store,
     name: str,
     campaign: str,
     columns: Mapping[str, str],

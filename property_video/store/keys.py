@@ -120,6 +120,18 @@ def source(campaign: str) -> str:
     return f"sources/{checked_slug(campaign)}.json"
 
 
+def change(campaign: str, what: str) -> str:
+    """A word that something about a campaign has changed, for whoever reconciles; `what` tells changes apart."""
+    return f"{CHANGES}/{checked_slug(campaign)}.{what}.json"
+
+
+CHANGES = "changes"
+"""Changes that nobody has looked at yet: a slug has no dot, so that the campaign is what stands before the first."""
+
+MEMORY = "automation/memory.json"
+"""What the sensor on uploads remembers between two ticks."""
+
+
 def film(campaign: str) -> str:
     """A campaign's last film under its own name, for people and the media server: a link to the media file."""
     return f"films/{checked_slug(campaign)}.mp4"

@@ -2,33 +2,26 @@
 
 Everything appears under its final name whole or not at all: it is written under a temporary name, synced and renamed.
 
-Not here: keys (keys.py), who holds a campaign (leases.py), what records mean (core).
+Not here: keys (keys.py), what records mean (core).
 """
 
-import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from property_video.core.errors import MissingMedia, StoreError, StoreFull
+from property_video.core.errors import MissingMedia
 from property_video.core.outputs import MediaRef
-from property_video.files import NO_ROOM
 from property_video.store import keys
-from property_video.store.locks import ALONE, SHARED, lock_file, take, try_take
+from property_video.store.base import Entry
+from property_video.store.disk import Scratch, sha256_of, sync, translated
+from property_video.store.flocks import hold_campaign, hold_store
 
 R = TypeVar("R", bound=BaseModel)
-
-OWNER: Final = ".owner"
-"""Lock in every scratch folder, held by the process that works there."""
-
-CHUNK = 1 << 20
-"""Bytes read at a time: files move as streams, so memory does not grow with a photo or a film."""
 
 
 class LocalStore:
@@ -58,7 +51,7 @@ class LocalStore:
                 file.unlink()
             else:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _sync(file)
+                sync(file)
                 file.replace(target)
             return MediaRef(key=key, bytes=size)
 
@@ -80,39 +73,23 @@ class LocalStore:
         except FileNotFoundError:
             return False
 
-    @contextmanager
-    def scratch(self, what: str) -> Iterator[Path]:
-        """A folder for unfinished work that goes away at the end; `what` is part of its name.
+    def address(self, key: str) -> str:
+        """The path of a key's file."""
+        return str(self.path(key))
 
-        A lock in it says that its owner lives.
+    def link(self, file: Path, name: str) -> str | None:
+        """None: nobody outside can reach this machine's disk."""
+        return None
 
-        Raises:
-            StoreFull: no space is left.
-            StoreError: the store cannot be written.
-        """
-        base = self.path(keys.SCRATCH)
-        with ExitStack() as owned:
-            # This keeps a sweep from coming between the making of the folder and of its lock.
-            with translated(base), lock_file(self.path(keys.SCRATCH_LOCK)) as lock:
-                take(lock, SHARED)
-                base.mkdir(exist_ok=True)
-                folder = Path(tempfile.mkdtemp(prefix=f"{what}-", dir=base))
-                owned.callback(shutil.rmtree, folder, ignore_errors=True)
-                take(owned.enter_context(lock_file(folder / OWNER)), ALONE)
-            yield folder
+    # --- unfinished work
+
+    def scratch(self, what: str) -> AbstractContextManager[Path]:
+        """A folder on the store's own file system, so that what is finished can be renamed into place."""
+        return Scratch(self.path(keys.SCRATCH), self.path(keys.SCRATCH_LOCK)).folder(what)
 
     def sweep_scratch(self) -> int:
-        """Remove the scratch folders whose owners are gone; return how many there were.
-
-        Raises:
-            StoreError: the store cannot be read or written.
-        """
-        with translated(self.path(keys.SCRATCH)), lock_file(self.path(keys.SCRATCH_LOCK)) as lock:
-            take(lock, ALONE)
-            left = [folder for folder in self._children(keys.SCRATCH) if folder.is_dir() and not _is_owned(folder)]
-            for folder in left:
-                shutil.rmtree(folder, ignore_errors=True)
-        return len(left)
+        """Remove the scratch folders whose owners are gone; return how many there were."""
+        return Scratch(self.path(keys.SCRATCH), self.path(keys.SCRATCH_LOCK)).sweep()
 
     # --- records
 
@@ -141,16 +118,30 @@ class LocalStore:
         Raises:
             StoreError: it is there and cannot be read.
         """
-        path = self.path(key)
-        with translated(path):
-            try:
-                found = path.read_bytes()
-            except FileNotFoundError:
-                return None
+        found = self.read_bytes(key)
+        if found is None:
+            return None
         try:
             return kind.model_validate_json(found)
         except ValidationError:
             return None
+
+    def read_bytes(self, key: str) -> bytes | None:
+        """What a key holds; None when there is nothing.
+
+        Raises:
+            StoreError: it is there and cannot be read.
+        """
+        path = self.path(key)
+        with translated(path):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def exists(self, key: str) -> bool:
+        """Whether there is a file under a key."""
+        return self.path(key).is_file()
 
     def create(self, key: str, record: BaseModel) -> bool:
         """Write a record unless the key exists; return whether this call wrote it.
@@ -164,7 +155,7 @@ class LocalStore:
         target = self.path(key)
         with self._drafted(record) as draft, translated(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _sync(draft)
+            sync(draft)
             try:
                 target.hardlink_to(draft)
             except FileExistsError:
@@ -172,7 +163,7 @@ class LocalStore:
             _sync_names(target.parent, self.root)
             return True
 
-    def publish(self, ref: MediaRef, key: str) -> Path:
+    def publish(self, ref: MediaRef, key: str) -> None:
         """Let a media file be found under a name as well: a hard link, or a copy where links do not work.
 
         Raises:
@@ -182,14 +173,13 @@ class LocalStore:
         source, target = self.media_path(ref.key), self.path(key)
         with self.scratch("link") as scratch, translated(target):
             if target.exists() and target.samefile(source):
-                return target
+                return
             link = scratch / source.name
             try:
                 link.hardlink_to(source)
             except OSError:
                 shutil.copyfile(source, link)
             self.place(link, key)
-        return target
 
     def place(self, file: Path, key: str) -> None:
         """Move a finished file from scratch to a key, replacing an older one whole.
@@ -201,7 +191,7 @@ class LocalStore:
         target = self.path(key)
         with translated(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _sync(file)
+            sync(file)
             file.replace(target)
 
     def keys(self, prefix: str) -> list[str]:
@@ -211,6 +201,30 @@ class LocalStore:
             StoreError: the folder is there and cannot be read.
         """
         return [f"{prefix}/{entry.name}" for entry in self._children(prefix) if not entry.name.startswith(".")]
+
+    def walk(self, prefix: str) -> Iterator[Entry]:
+        """All keys under a folder, at any depth; temporary names left out.
+
+        Raises:
+            StoreError: a folder is there and cannot be read.
+        """
+        for path in self._children(prefix):
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                yield from self.walk(f"{prefix}/{path.name}")
+                continue
+            with translated(path):
+                try:
+                    status = path.stat()
+                except FileNotFoundError:  # removed since it was listed
+                    continue
+            tag = f"{status.st_size}-{status.st_mtime_ns}"
+            yield Entry(f"{prefix}/{path.name}", status.st_size, status.st_mtime, tag)
+
+    def files(self, prefix: str) -> list[Path]:
+        """The files themselves."""
+        return [self.path(key) for key in self.keys(prefix)]
 
     def remove(self, key: str) -> int:
         """Remove a file; return the bytes that were freed."""
@@ -223,6 +237,16 @@ class LocalStore:
                 return 0
             return size
 
+    # --- who works here
+
+    def hold(self, campaign: str, run_id: str) -> AbstractContextManager[str]:
+        """Try to hold a campaign by a lock on a file."""
+        return hold_campaign(self.path(keys.STORE_LOCK), self.path(keys.lease(campaign)), run_id)
+
+    def hold_all(self) -> AbstractContextManager[bool]:
+        """Try to hold the whole store by its lock."""
+        return hold_store(self.path(keys.STORE_LOCK))
+
     def _children(self, prefix: str) -> list[Path]:
         folder = self.path(prefix)
         with translated(folder):
@@ -230,33 +254,6 @@ class LocalStore:
                 return sorted(folder.iterdir())
             except FileNotFoundError:
                 return []
-
-
-@contextmanager
-def translated(what: Path) -> Iterator[None]:
-    """Let no bare OSError out of the store; `what` is the file or folder that it names."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in NO_ROOM:
-            raise StoreFull(
-                f"No space is left for {what}.", "Free some space or run `property-video prune`, then run again."
-            ) from error
-        raise StoreError(f"{what}: {error.strerror or error}.", "Check the store's folder and its rights.") from error
-
-
-def _is_owned(folder: Path) -> bool:
-    with lock_file(folder / OWNER) as owner:
-        return not try_take(owner, ALONE)
-
-
-def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hexadecimal digits, read in a stream."""
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _sync_names(folder: Path, root: Path) -> None:
@@ -269,9 +266,3 @@ def _sync_names(folder: Path, root: Path) -> None:
             os.close(number)
         if each == root:
             return
-
-
-def _sync(file: Path) -> None:
-    """Have the bytes on the disk before the name: a rename may otherwise outlive a power cut that its bytes do not."""
-    with file.open("rb") as stream:
-        os.fsync(stream.fileno())

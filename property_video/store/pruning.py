@@ -15,10 +15,10 @@ from property_video.core.outputs import Film
 from property_video.core.photo import UploadedPhotos
 from property_video.core.records import Record
 from property_video.store import keys
+from property_video.store.base import Store
 from property_video.store.leases import whole_store
-from property_video.store.local import LocalStore
 
-MEDIA_KEY: Final = re.compile(r"media/[0-9a-f]{2}/[0-9a-f]{64}\.[a-z0-9]+")
+MEDIA_KEY: Final = re.compile(rb"media/[0-9a-f]{2}/[0-9a-f]{64}\.[a-z0-9]+")
 """How a record names media. Found as text, so that a record of any kind or age keeps what it names."""
 
 
@@ -30,7 +30,7 @@ class Pruned(Record):
     bytes: int = 0
 
 
-def prune(store: LocalStore, keep: int) -> Pruned:
+def prune(store: Store, keep: int) -> Pruned:
     """Keep the last `keep` films of every campaign (one at least), and all media that a record still names.
 
     Raises:
@@ -50,11 +50,10 @@ def prune(store: LocalStore, keep: int) -> Pruned:
     return Pruned(films=films, media=media, bytes=freed)
 
 
-def _prune_films(store: LocalStore, campaign: str, keep: int) -> int:
+def _prune_films(store: Store, campaign: str, keep: int) -> int:
     """Remove the records of a campaign's older films; the one that its asset shows is never among them."""
-    newest = sorted(
-        store.keys(keys.takes(campaign, "final_video")), key=lambda key: store.path(key).stat().st_mtime, reverse=True
-    )
+    films = sorted(store.walk(keys.takes(campaign, "final_video")), key=lambda film: film.changed, reverse=True)
+    newest = [film.key for film in films]
     last = store.read(keys.record("final_video", campaign), Film)
     if last is not None:
         shown = keys.take(campaign, "final_video", last.fingerprint)
@@ -64,7 +63,7 @@ def _prune_films(store: LocalStore, campaign: str, keep: int) -> int:
     return len(newest[keep:])
 
 
-def _prune_readings(store: LocalStore) -> None:
+def _prune_readings(store: Store) -> None:
     """Remove what is known of photos that no campaign has any more, so that their pictures can go."""
     wanted = set()
     for key in store.keys("records/uploaded_photos"):
@@ -78,7 +77,7 @@ def _prune_readings(store: LocalStore) -> None:
                         store.remove(key)
 
 
-def _named_media(store: LocalStore) -> Iterator[str]:
+def _named_media(store: Store) -> Iterator[str]:
     for part in ("records", "takes", "readings", "journal"):
-        for path in sorted(store.path(part).rglob("*.json")):
-            yield from MEDIA_KEY.findall(path.read_text(encoding="utf-8"))
+        for entry in store.walk(part):
+            yield from map(bytes.decode, MEDIA_KEY.findall(store.read_bytes(entry.key) or b""))

@@ -20,7 +20,7 @@ from property_video.core.storyboard import SCENE_KEYS
 from property_video.media.probe import probe
 from property_video.providers.embedded import Embedded
 from property_video.store.edits import add_edit, read_edits
-from property_video.store.local import sha256_of
+from property_video.store.disk import sha256_of
 
 ASSETS = (
     "brief",

@@ -21,7 +21,7 @@ from property_video.core.verdicts import (
     judge_makers,
     judge_track,
 )
-from property_video.defs.assets.scenes import buyer_of, current_orders, delivered
+from property_video.defs.assets.scenes import buyer_of, current_orders, delivered, let_film_follow
 from property_video.defs.failures import PATIENTLY, told_to_dagster
 from property_video.defs.metadata import Shown, check_results, check_specs, picture, report_failed, result, table
 from property_video.defs.partitions import campaigns
@@ -31,7 +31,7 @@ from property_video.orders.settle import settle_film, settle_track
 from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.reports.tables import record_film
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 
 def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
@@ -52,7 +52,7 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
     def audio_track(
         context: dg.AssetExecutionContext,
         orders: Orders,
-        store: dg.ResourceParam[LocalStore],
+        store: dg.ResourceParam[Store],
         clips: dg.ResourceParam[ClipProvider],
         tracks: dg.ResourceParam[TrackProvider],
         means: dg.ResourceParam[Means],
@@ -66,6 +66,7 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
             buyer = buyer_of(context, store, current, means, clips, tracks, progress, say)
             try:
                 track = settle_track(store, campaign, order, tracks, step, delivered(context, current, buyer, order))
+                let_film_follow(store, campaign, "audio_track", track)
             except FailedVerification as failed:
                 report_failed(context, TRACK_CHECKS, failed)
                 raise
@@ -77,11 +78,10 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
     return audio_track
 
 
-def _describe_track(store: LocalStore, track: Track) -> Shown:
+def _describe_track(store: Store, track: Track) -> Shown:
     from property_video.media.loudness import waveform_picture
 
-    path = store.media_path(track.media.key)
-    wave = waveform_picture(path, [cut / FILM.fps for cut in track.cuts])
+    wave = waveform_picture(store.media_path(track.media.key), [cut / FILM.fps for cut in track.cuts])
     return {
         "waveform and cuts": picture(wave, "waveform with cuts"),
         "music": track.remark or f"composed: {track.mood}, seed {track.seed}",
@@ -96,7 +96,7 @@ def _describe_track(store: LocalStore, track: Track) -> Shown:
         "found": track.found,
         "wall seconds": track.wall_s,
         "CPU seconds": track.cpu_s,
-        "track": dg.MetadataValue.path(str(path)),
+        "track": dg.MetadataValue.path(store.address(track.media.key)),
     }
 
 
@@ -123,7 +123,7 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
         scene_6: Clip,
         scene_7: Clip,
         audio_track: Track,
-        store: dg.ResourceParam[LocalStore],
+        store: dg.ResourceParam[Store],
         means: dg.ResourceParam[Means],
     ):
         clips = (scene_1, scene_2, scene_3, scene_4, scene_5, scene_6, scene_7)
@@ -134,12 +134,12 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
                 report_failed(context, FILM_CHECKS, failed)
                 raise
             record_film(store, film)
-            path = store.publish(film.media, keys.film(film.campaign))
+            store.publish(film.media, keys.film(film.campaign))
             return result(
                 film,
                 film.fingerprint,
-                _describe_film(store, film, path, media_url),
-                check_results(FILM_CHECKS, _findings(film, path)),
+                _describe_film(store, film, media_url),
+                check_results(FILM_CHECKS, _findings(film, store.media_path(film.media.key))),
             )
 
     return final_video
@@ -151,7 +151,7 @@ def _findings(film: Film, path: Path) -> tuple:  # type: ignore[type-arg]
     return (*judge_film(probe(path), film.measures, film.scenes), judge_makers(film.scenes, film.track))
 
 
-def _describe_film(store: LocalStore, film: Film, path: Path, media_url: str) -> Shown:
+def _describe_film(store: Store, film: Film, media_url: str) -> Shown:
     from property_video.media.pictures import small_sheet
 
     stills = [store.media_path(still.key) for clip in film.scenes if clip.take for still in clip.take.stills[::2]]
@@ -181,7 +181,7 @@ def _describe_film(store: LocalStore, film: Film, path: Path, media_url: str) ->
             }
             for clip in film.scenes
         ),
-        "file": dg.MetadataValue.path(str(path)),
+        "file": dg.MetadataValue.path(store.address(keys.film(film.campaign))),
     }
 
 

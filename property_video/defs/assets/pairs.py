@@ -24,7 +24,7 @@ from property_video.orders.choosing import with_pairs
 from property_video.orders.place import place
 from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.store import keys
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 from property_video.storyboards import load_moves
 
 
@@ -43,7 +43,7 @@ def selected_pairs(
     photo_analysis: PhotoAnalysis,
     uploaded_photos: UploadedPhotos,
     brief: Wishes,
-    store: dg.ResourceParam[LocalStore],
+    store: dg.ResourceParam[Store],
     means: dg.ResourceParam[Means],
 ):
     """Fill the storyboard's scenes with photos; a vision model chooses them where one is wanted."""
@@ -93,7 +93,7 @@ THUMBNAIL_BYTES = 2_500
 """Of one thumbnail: fourteen of them then weigh 47 kB in the event log, as base64."""
 
 
-def _with_thumbnails(store: LocalStore, shot_list: ShotList, uploaded: UploadedPhotos) -> str:
+def _with_thumbnails(store: Store, shot_list: ShotList, uploaded: UploadedPhotos) -> str:
     """The shot list as a Markdown table with a thumbnail of every photo."""
     from property_video.media.pictures import thumbnail
 
@@ -131,7 +131,7 @@ def orders(
     selected_pairs: ShotList,
     uploaded_photos: UploadedPhotos,
     photo_analysis: PhotoAnalysis,
-    store: dg.ResourceParam[LocalStore],
+    store: dg.ResourceParam[Store],
     clips: dg.ResourceParam[ClipProvider],
     tracks: dg.ResourceParam[TrackProvider],
     means: dg.ResourceParam[Means],

@@ -27,8 +27,8 @@ from property_video.intake.sources import find_source
 from property_video.orders.buyer import Means
 from property_video.orders.choosing import with_rooms
 from property_video.store import keys
+from property_video.store.base import Store
 from property_video.store.edits import add_edit, read_edits
-from property_video.store.local import LocalStore
 from property_video.storyboards import load_moves, storyboard_names
 
 
@@ -57,7 +57,7 @@ class CampaignLaunch(dg.Config):
 def brief(
     context: dg.AssetExecutionContext,
     config: CampaignLaunch,
-    store: dg.ResourceParam[LocalStore],
+    store: dg.ResourceParam[Store],
     uploads: dg.ResourceParam[UploadsResource],
 ):
     """Read the brief, keep what the launch chose, resolve both."""
@@ -94,7 +94,7 @@ def brief(
     )
 
 
-def _brief_of(store: LocalStore, folder: Path, campaign: str) -> tuple[Brief, Recording | None]:
+def _brief_of(store: Store, folder: Path, campaign: str) -> tuple[Brief, Recording | None]:
     """The brief in the folder and the client's track that it names; those last read when the folder is gone."""
     if folder.is_dir():
         return brief_in(store, folder)
@@ -122,7 +122,7 @@ def _music(wishes: Wishes) -> str:
 )
 def uploaded_photos(
     context: dg.AssetExecutionContext,
-    store: dg.ResourceParam[LocalStore],
+    store: dg.ResourceParam[Store],
     uploads: dg.ResourceParam[UploadsResource],
     progress: dg.ResourceParam[Progress],
 ):
@@ -150,9 +150,7 @@ def _verdict_rows(uploaded: UploadedPhotos) -> Iterator[dict[str, str]]:
         yield {"file": each.file, "verdict": "rejected", "size": "", "remark": f"{each.reason} {each.remedy}"}
 
 
-def _photos_of(
-    store: LocalStore, folder: Path, context: dg.AssetExecutionContext, progress: Progress
-) -> UploadedPhotos:
+def _photos_of(store: Store, folder: Path, context: dg.AssetExecutionContext, progress: Progress) -> UploadedPhotos:
     from property_video.intake.photos import take_in
 
     if not folder.exists():
@@ -164,7 +162,7 @@ def _photos_of(
     return take_in(store, folder, partial(progress, "uploaded_photos"))
 
 
-def _sheet(store: LocalStore, uploaded: UploadedPhotos) -> bytes:
+def _sheet(store: Store, uploaded: UploadedPhotos) -> bytes:
     from property_video.media.pictures import small_sheet
 
     return small_sheet([store.media_path(photo.preview) for photo in uploaded.photos])
@@ -184,7 +182,7 @@ def photo_analysis(
     context: dg.AssetExecutionContext,
     uploaded_photos: UploadedPhotos,
     brief: Wishes,
-    store: dg.ResourceParam[LocalStore],
+    store: dg.ResourceParam[Store],
     means: dg.ResourceParam[Means],
     progress: dg.ResourceParam[Progress],
 ):

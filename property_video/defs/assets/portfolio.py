@@ -13,7 +13,7 @@ import dagster as dg
 from property_video.defs.failures import told_to_dagster
 from property_video.defs.metadata import table
 from property_video.reports.portfolio import clients_frame, films_frame
-from property_video.store.local import LocalStore
+from property_video.store.base import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     automation_condition=dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing()),
     description="All films: lengths, sizes, time and money, per campaign and per client.",
 )
-def portfolio(store: dg.ResourceParam[LocalStore]):
+def portfolio(store: dg.ResourceParam[Store]):
     """Query the recorded films."""
     with told_to_dagster():
         films, clients = films_frame(store), clients_frame(store)

@@ -12,7 +12,7 @@ from property_video.core.edits import Edit, checked_edit
 from property_video.core.fingerprints import VERSIONS
 from property_video.core.foreign import judge_conformed
 from property_video.core.orders import Orders, SceneOrder, TrackOrder, replan
-from property_video.core.outputs import Clip
+from property_video.core.outputs import Clip, Film, Track
 from property_video.core.storyboard import SCENE_KEYS
 from property_video.core.verdicts import CLIP_CHECKS, FailedVerification, Finding, judge_clip, judge_maker
 from property_video.defs.failures import PATIENTLY, told_to_dagster
@@ -22,8 +22,10 @@ from property_video.defs.resources import Progress, Say
 from property_video.orders.buyer import Buyer, Delivery, Means
 from property_video.orders.settle import settle_scene
 from property_video.providers.base import ClipProvider, TrackProvider
+from property_video.store.base import Store
+from property_video.store import keys
+from property_video.store.changes import note_change
 from property_video.store.edits import add_edit, read_edits
-from property_video.store.local import LocalStore
 from property_video.storyboards import load_moves, storyboard_names
 
 
@@ -39,14 +41,14 @@ class SceneLaunch(dg.Config):
     take: str | None = None
 
 
-def current_orders(store: LocalStore, orders: Orders, market: Market) -> Orders:
+def current_orders(store: Store, orders: Orders, market: Market) -> Orders:
     """The orders after every edit that stands now: a scene made alone orders for itself."""
     return replan(orders, read_edits(store, orders.wishes.campaign), load_moves(), market)
 
 
 def buyer_of(
     context: dg.AssetExecutionContext,
-    store: LocalStore,
+    store: Store,
     orders: Orders,
     means: Means,
     clips: ClipProvider,
@@ -73,6 +75,13 @@ def delivered(
     return delivery.model_copy(update={"found": delivery.found and piece.found})
 
 
+def let_film_follow(store: Store, campaign: str, asset: str, piece: Clip | Track) -> None:
+    """Say that a film there is does not show this piece. In a run that makes the film as well, it will by the end."""
+    film = store.read(keys.record("final_video", campaign), Film)
+    if film is not None and not film.shows(piece):
+        note_change(store, campaign, asset.replace("_", "-"))
+
+
 def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
     """The asset of one scene of the storyboard."""
 
@@ -93,7 +102,7 @@ def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: SceneLaunch,
         orders: Orders,
-        store: dg.ResourceParam[LocalStore],
+        store: dg.ResourceParam[Store],
         clips: dg.ResourceParam[ClipProvider],
         tracks: dg.ResourceParam[TrackProvider],
         means: dg.ResourceParam[Means],
@@ -111,6 +120,7 @@ def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
             try:
                 delivery = delivered(context, current, buyer, order)
                 clip = settle_scene(store, campaign, order, clips, partial(progress, key), delivery)
+                let_film_follow(store, campaign, key, clip)
             except FailedVerification as failed:
                 report_failed(context, CLIP_CHECKS, failed)
                 raise
@@ -129,7 +139,7 @@ def build_scenes(retry: dg.RetryPolicy = PATIENTLY) -> list[dg.AssetsDefinition]
     return [build_scene(key, retry) for key in SCENE_KEYS]
 
 
-def _findings(store: LocalStore, clip: Clip, order: SceneOrder) -> tuple[Finding, ...]:
+def _findings(store: Store, clip: Clip, order: SceneOrder) -> tuple[Finding, ...]:
     from property_video.media.probe import probe
 
     if clip.take is None or order.shot is None:
@@ -140,7 +150,7 @@ def _findings(store: LocalStore, clip: Clip, order: SceneOrder) -> tuple[Finding
     return (*judge_clip(found, clip.take.measures, order.shot), made_by)
 
 
-def describe(store: LocalStore, clip: Clip) -> Shown:
+def describe(store: Store, clip: Clip) -> Shown:
     """What the UI shows of a clip: its pictures, its photos, what making it took."""
     from property_video.media.pictures import strip
 
