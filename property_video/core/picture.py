@@ -180,7 +180,7 @@ _SIDECARS: Final = _suffixes(
 )
 _SYSTEM_NAMES: Final = frozenset(
     {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"}
-    | {"licence", "license", "readme", "copying", "notice", "authors", "makefile"}
+    | {"_ready", "licence", "license", "readme", "copying", "notice", "authors", "makefile"}
 )
 
 

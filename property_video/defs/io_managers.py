@@ -7,10 +7,12 @@ Not here: the store itself.
 
 import dagster as dg
 
+from property_video.core.outputs import Clip, Film, Track
 from property_video.core.records import Record
 from property_video.defs.failures import told_to_dagster
 from property_video.store import keys
 from property_video.store.base import Store
+from property_video.store.changes import note_change
 
 
 class RecordIOManager(dg.IOManager):
@@ -23,8 +25,17 @@ class RecordIOManager(dg.IOManager):
         """Commit a step's record: its last act, after everything it names is in the store."""
         if not isinstance(obj, Record):
             raise TypeError(f"{context.asset_key.to_user_string()} returned {type(obj).__name__}, not a record")
+        asset, campaign = context.asset_key.path[-1], context.partition_key
         with told_to_dagster():
-            self.store.write(keys.record(context.asset_key.path[-1], context.partition_key), obj)
+            self.store.write(keys.record(asset, campaign), obj)
+            if isinstance(obj, Clip | Track):
+                self._let_film_follow(campaign, asset, obj)
+
+    def _let_film_follow(self, campaign: str, asset: str, piece: Clip | Track) -> None:
+        """Say that the film there is does not show this piece. A run that makes the film as well ends that."""
+        film = self.store.read(keys.record("final_video", campaign), Film)
+        if film is not None and not film.shows(piece):
+            note_change(self.store, campaign, asset)
 
     def load_input(self, context: dg.InputContext) -> Record:
         """Read the record of an upstream asset.

@@ -16,7 +16,7 @@ class Change(Record):
 
 
 def note_change(store: Store, campaign: str, what: str) -> None:
-    """Say that a campaign has changed; `what` tells this change from others: letters, digits, hyphens.
+    """Say that a campaign has changed; `what` tells this change from others: letters, digits, `_` and `-`.
 
     Raises:
         StoreFull, StoreError: the store cannot be written.

@@ -21,7 +21,7 @@ from property_video.core.verdicts import (
     judge_makers,
     judge_track,
 )
-from property_video.defs.assets.scenes import buyer_of, current_orders, delivered, let_film_follow
+from property_video.defs.assets.scenes import buyer_of, current_orders, delivered
 from property_video.defs.failures import PATIENTLY, told_to_dagster
 from property_video.defs.metadata import Shown, check_results, check_specs, picture, report_failed, result, table
 from property_video.defs.partitions import campaigns
@@ -66,7 +66,6 @@ def build_track(retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDefinition:
             buyer = buyer_of(context, store, current, means, clips, tracks, progress, say)
             try:
                 track = settle_track(store, campaign, order, tracks, step, delivered(context, current, buyer, order))
-                let_film_follow(store, campaign, "audio_track", track)
             except FailedVerification as failed:
                 report_failed(context, TRACK_CHECKS, failed)
                 raise

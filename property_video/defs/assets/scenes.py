@@ -12,7 +12,7 @@ from property_video.core.edits import Edit, checked_edit
 from property_video.core.fingerprints import VERSIONS
 from property_video.core.foreign import judge_conformed
 from property_video.core.orders import Orders, SceneOrder, TrackOrder, replan
-from property_video.core.outputs import Clip, Film, Track
+from property_video.core.outputs import Clip
 from property_video.core.storyboard import SCENE_KEYS
 from property_video.core.verdicts import CLIP_CHECKS, FailedVerification, Finding, judge_clip, judge_maker
 from property_video.defs.failures import PATIENTLY, told_to_dagster
@@ -23,8 +23,6 @@ from property_video.orders.buyer import Buyer, Delivery, Means
 from property_video.orders.settle import settle_scene
 from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.store.base import Store
-from property_video.store import keys
-from property_video.store.changes import note_change
 from property_video.store.edits import add_edit, read_edits
 from property_video.storyboards import load_moves, storyboard_names
 
@@ -75,13 +73,6 @@ def delivered(
     return delivery.model_copy(update={"found": delivery.found and piece.found})
 
 
-def let_film_follow(store: Store, campaign: str, asset: str, piece: Clip | Track) -> None:
-    """Say that a film there is does not show this piece. In a run that makes the film as well, it will by the end."""
-    film = store.read(keys.record("final_video", campaign), Film)
-    if film is not None and not film.shows(piece):
-        note_change(store, campaign, asset.replace("_", "-"))
-
-
 def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
     """The asset of one scene of the storyboard."""
 
@@ -120,7 +111,6 @@ def build_scene(key: str, retry: dg.RetryPolicy) -> dg.AssetsDefinition:
             try:
                 delivery = delivered(context, current, buyer, order)
                 clip = settle_scene(store, campaign, order, clips, partial(progress, key), delivery)
-                let_film_follow(store, campaign, key, clip)
             except FailedVerification as failed:
                 report_failed(context, CLIP_CHECKS, failed)
                 raise
