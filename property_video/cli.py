@@ -521,6 +521,37 @@ def _list_takes(settings: Settings, campaign: str, scene: str) -> None:
     _wide().print(table)
 
 
+@app.command(name="log")
+@told
+def show_log(
+    campaign: Annotated[str, typer.Argument(help="The campaign.")],
+    run: Annotated[str | None, typer.Option(metavar="ID", help="One run only; its first characters suffice.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print an object a line, nothing else.")] = False,
+) -> None:
+    """Tell one campaign's story: runs, steps, who made what, in what time, at what price, and what went wrong."""
+    from property_video.engine.home import opened_instance
+    from property_video.engine.log_lines import in_json
+    from property_video.engine.story import read_story
+    from property_video.store.opening import open_store
+
+    settings, name = read_settings(), checked_slug(campaign)
+    with opened_instance(settings) as instance:
+        story = read_story(instance, open_store(settings.store), name)
+    for line in story:
+        if run is not None and not line.run.startswith(run):
+            continue
+        if as_json:
+            sys.stdout.write(in_json(line) + "\n")
+            continue
+        took = f"in {line.duration_s:.1f} s" if line.duration_s is not None else ""
+        by = f"by {line.provider}" if line.provider else ""
+        cost = _dollars(line.cost_usd) if line.cost_usd else ""
+        place = line.scene if line.stage == "order" else line.stage
+        told = " ".join(word for word in (line.event, by, took, cost, line.message) if word)
+        style = {"error": "red", "warning": "yellow"}.get(line.level, "")
+        out.print(Text(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.run[:8]:8}  {place:15}  {told}", style=style))
+
+
 @app.command()
 @told
 def films() -> None:

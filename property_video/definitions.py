@@ -3,6 +3,7 @@
 Not here: what is in the graph (defs) and which home it runs in (settings.py).
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +30,9 @@ from property_video.providers.hosted import PredictionApi
 from property_video.providers.registry import load_registry
 from property_video.providers.vision import Vision
 from property_video.settings import Settings, read_settings
+
+# Handlers named in dagster.yaml (engine/log_lines.py) are "beta"; nobody who makes a film can do anything about it.
+warnings.filterwarnings("ignore", message="Handling yaml-defined logging", category=dg.BetaWarning)
 
 
 def build_defs(

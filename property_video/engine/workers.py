@@ -1,8 +1,8 @@
 """Whether the process that does a run is gone, as the run's tags and events tell.
 
 A run signs itself with its process before its first step (defs/resources.py, engine/make.py). Until then, the code
-server's event "Started process for run" and the run's own start name a process; numbers are reused, so a process that is
-younger than the event that names it is another one.
+server's "Started process for run" and the run's own start name one. Numbers are reused, so a process that is younger
+than the event that names it is another one.
 
 Not here: what follows (reaper.py, launcher.py).
 """
