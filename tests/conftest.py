@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,12 +12,15 @@ import numpy as np
 import pytest
 from fakes import FakeClips, FakeTracks, Shelf
 from pydantic import BaseModel
+from s3_kit import CREDENTIALS, S3, serving_s3
 
 from property_video.core.outputs import Film
 from property_video.definitions import build_defs
 from property_video.settings import Settings
 from property_video.store import keys
+from property_video.store.base import Store
 from property_video.store.local import LocalStore
+from property_video.store.s3 import S3Store
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -136,6 +140,29 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def store(settings: Settings) -> LocalStore:
     return LocalStore(settings.store)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """One server for all tests of a process; every test has buckets of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        with serving_s3() as server:
+            yield server
+
+
+@pytest.fixture
+def s3_store(s3: S3, tmp_path: Path) -> Iterator[S3Store]:
+    with closing(S3Store(s3.bucket(), tmp_path / "temporary")) as opened:
+        yield opened
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def any_store(request: pytest.FixtureRequest) -> Store:
+    """Every kind of store there is: what a test asks of it must be the same."""
+    found: Store = request.getfixturevalue("store" if request.param == "folder" else "s3_store")
+    return found
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ MAY_IMPORT = {
 
 MAY_KNOW_DAGSTER = ("defs/", "engine/", "definitions.py", "cli.py")
 
-HEAVY = ("moviepy", "cv2", "pandas", "replicate", "openai", "av", "scipy", "duckdb", "PIL", "pillow_heif")
+HEAVY = ("moviepy", "cv2", "pandas", "replicate", "openai", "av", "scipy", "duckdb", "PIL", "pillow_heif", "boto3")
 
 MAY_TOUCH_ENVIRONMENT = {
     "settings.py",

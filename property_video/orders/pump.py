@@ -77,7 +77,8 @@ from property_video.core.ledger import (
 from property_video.core.outputs import MediaRef
 from property_video.orders.clerk import Clerk
 from property_video.orders.journal import Journal, Overtaken
-from property_video.providers.hosted import TERMINAL, Prediction, PredictionApi
+from property_video.providers.hosted import TERMINAL, FileRef, Prediction, PredictionApi
+from property_video.store import keys
 from property_video.store.disk import sha256_of
 
 FOLLOW_S: Final = 2.0
@@ -114,6 +115,12 @@ class MediaStore(Protocol):
 
     def media_path(self, key: str) -> Path:
         """The file of a media key."""
+
+    def link(self, file: Path, name: str) -> str | None:
+        """Put a file under a name and give the address that anybody can fetch it from for a while; None: nobody can."""
+
+    def remove(self, key: str) -> int:
+        """Remove a key, if it is there."""
 
 
 class Hands(Protocol):
@@ -380,7 +387,7 @@ class Pump:
             for name in rung.files:
                 if name not in addresses:
                     file = files[name]
-                    ref = service.upload(file, f"{intent}-{name}{file.suffix}")
+                    ref = self._shown(service, file, intent, name)
                     self._write(
                         order,
                         Uploaded(at=self._clock(), name=name, file_id=ref.id, address=ref.url, sha256=sha256_of(file)),
@@ -388,6 +395,12 @@ class Pump:
                     addresses[name] = ref.url
         seed = {rung.seed_key: seed_of(intent)} if rung.seed_key else {}
         return {**rung.inputs, **seed, **addresses}
+
+    def _shown(self, service: PredictionApi, file: Path, intent: str, name: str) -> FileRef:
+        """Where a provider finds a file: in the store, if it can be reached from outside, else with the provider."""
+        key = keys.shown(intent, name, file.suffix)
+        address = self._store.link(file, key)
+        return FileRef(id=key, url=address) if address else service.upload(file, f"{intent}-{name}{file.suffix}")
 
     def _hold(self, order: HostedOrder, rung: Rung, error: TransientError) -> None:
         """No prediction was made. A provider that asks to wait is left alone by all orders."""
@@ -510,15 +523,20 @@ class Pump:
             self._write(order, Settled(at=self._clock(), output=output))
 
     def _clear_away(self, attempt: Attempt) -> None:
-        """Delete an ended attempt's files, if that can be had; the provider itself does within a day.
+        """Delete an ended attempt's files, if that can be had; a provider itself does within a day.
 
         What is lost may still run, and need them.
         """
         self._addresses.pop(attempt.begun.intent, None)
-        if attempt.begun.provider in self._services and attempt.stage != "lost":
-            for file_id in attempt.files:
-                with suppress(TransientError, HostedRefusal, AnswerLost):
-                    self._services[attempt.begun.provider].delete_file(file_id)
+        if attempt.stage == "lost":
+            return
+        service = self._services.get(attempt.begun.provider)
+        for file_id in attempt.files:
+            with suppress(TransientError, HostedRefusal, AnswerLost):
+                if keys.is_shown(file_id):
+                    self._store.remove(file_id)
+                elif service is not None:
+                    service.delete_file(file_id)
 
 
 class _Round:

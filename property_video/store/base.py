@@ -107,7 +107,7 @@ class Store(Protocol):
         """Keys and folders directly under a folder, sorted; temporary names left out. Empty when there is none."""
 
     def walk(self, prefix: str) -> Iterator[Entry]:
-        """All keys under a folder, at any depth, in no order; temporary names left out."""
+        """All keys under a folder ("" for everything), at any depth, in no order; temporary names left out."""
 
     def files(self, prefix: str) -> list[Path]:
         """Files on this machine with the present content of all keys directly under a folder, sorted by key."""

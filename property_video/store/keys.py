@@ -15,6 +15,25 @@ def media(sha256: str, suffix: str) -> str:
     return f"media/{sha256[:2]}/{sha256}{suffix}"
 
 
+def is_media(key: str) -> bool:
+    """Whether a key is one of media, whose content never changes."""
+    return key.startswith("media/")
+
+
+def shown(intent: str, name: str, suffix: str) -> str:
+    """A file that a hosted model fetches: one address for every intent and input."""
+    return f"{SHOWN}/{intent}-{name}{suffix}"
+
+
+def is_shown(key: str) -> bool:
+    """Whether a key is one of `shown`."""
+    return key.startswith(f"{SHOWN}/")
+
+
+SHOWN = "shown"
+"""What hosted models fetch, as long as their orders are under way."""
+
+
 def record(asset: str, campaign: str) -> str:
     """The record that an asset last materialized for a campaign."""
     return f"records/{asset}/{checked_slug(campaign)}.json"
@@ -150,6 +169,15 @@ def tables(name: str) -> str:
 def lease(campaign: str) -> str:
     """The lock that one run at a time holds on a campaign."""
     return f"leases/{checked_slug(campaign)}.lock"
+
+
+LEASES = "leases"
+"""The folder of all leases."""
+
+
+def claims(campaign: str) -> str:
+    """The folder of a campaign's claims, where a store has no locks."""
+    return f"{LEASES}/{checked_slug(campaign)}"
 
 
 STORE_LOCK = "leases/.store.lock"

@@ -203,7 +203,7 @@ class LocalStore:
         return [f"{prefix}/{entry.name}" for entry in self._children(prefix) if not entry.name.startswith(".")]
 
     def walk(self, prefix: str) -> Iterator[Entry]:
-        """All keys under a folder, at any depth; temporary names left out.
+        """All keys under a folder ("" for the root), at any depth; temporary names left out.
 
         Raises:
             StoreError: a folder is there and cannot be read.
@@ -211,16 +211,16 @@ class LocalStore:
         for path in self._children(prefix):
             if path.name.startswith("."):
                 continue
+            key = path.relative_to(self.root).as_posix()
             if path.is_dir():
-                yield from self.walk(f"{prefix}/{path.name}")
+                yield from self.walk(key)
                 continue
             with translated(path):
                 try:
                     status = path.stat()
                 except FileNotFoundError:  # removed since it was listed
                     continue
-            tag = f"{status.st_size}-{status.st_mtime_ns}"
-            yield Entry(f"{prefix}/{path.name}", status.st_size, status.st_mtime, tag)
+            yield Entry(key, status.st_size, status.st_mtime, f"{status.st_size}-{status.st_mtime_ns}")
 
     def files(self, prefix: str) -> list[Path]:
         """The files themselves."""

@@ -3,14 +3,22 @@
 Not here: which place (settings.py).
 """
 
+import functools
 from pathlib import Path
 
-from property_video.core.places import Place
+from property_video.core.places import Bucket, Place
 from property_video.store.base import Store
 from property_video.store.local import LocalStore
 
 
 def open_store(place: Place) -> Store:
-    """The store in a folder. Nothing is made or read before it is used."""
-    assert isinstance(place, Path)
-    return LocalStore(place)
+    """The store in a folder or a bucket. Nothing is made or read before it is used."""
+    return LocalStore(place) if isinstance(place, Path) else _in_bucket(place)
+
+
+@functools.cache
+def _in_bucket(bucket: Bucket) -> Store:
+    """One for the whole process: what was fetched for one step is there for the next."""
+    from property_video.store.s3 import S3Store
+
+    return S3Store(bucket)

@@ -3,6 +3,7 @@
 import itertools
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from wallet_world import CAMPAIGN, START, Killed, World, order, rung
@@ -41,6 +42,20 @@ def test_what_was_delivered_is_found_and_costs_nothing_more(world: World):
     first = bought(world)
     assert bought(world) == first
     assert len(world.provider.made) == 1
+
+
+def test_a_store_that_can_be_reached_shows_the_files_itself_at_one_address_for_every_intent(world: World):
+    world.store.shown = {}
+    outcome = bought(world, roads=["lost before"], fates=["moderated"])
+    assert outcome.rung == "replicate:cheap"
+    addresses = [urlsplit(each.input["image"]) for each in world.provider.made]
+    assert [f"{each.netloc}{each.path}" for each in addresses] == [
+        f"store.example/shown/{CAMPAIGN}.scene_1-abc.{attempt}-image.jpg" for attempt in (1, 2)
+    ]
+    assert world.provider.handed == 0, "the provider itself was given no file"
+    assert world.store.shown == {}, "and nobody can fetch them any more"
+    secret = addresses[0].query.removeprefix("X-Amz-Signature=")
+    assert not any(secret in record for record in world.store.records.values())
 
 
 # --- production trouble

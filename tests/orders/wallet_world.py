@@ -127,6 +127,7 @@ class Provider:
         self.fate_weights: Mapping[str, float] = {"fine": 1.0}
         self.made: list[Made] = []
         self.files: dict[str, str] = {}
+        self.handed = 0
         self.requests: list[tuple[datetime, str]] = []
         self.bills_time: set[str] = set()
         self.prices: dict[str, int] = {}
@@ -187,6 +188,7 @@ class Provider:
     def upload(self, path: Path, name: str) -> FileRef:
         with self._call(0.3):
             self._stumble()
+            self.handed += 1
             id_ = f"file-{len(self.files) + 1}"
             self.files[id_] = name
         return FileRef(id=id_, url=f"https://files.example/{id_}/{name}?{SIGNATURE}=secret")
@@ -275,6 +277,15 @@ class MemoryStore:
     def __init__(self, world: "World", folder: Path) -> None:
         self.world, self.folder = world, folder
         self.records: dict[str, str] = {}
+        self.shown: dict[str, bytes] | None = None
+        """What anybody can fetch, by key; None where nobody outside reaches the store."""
+
+    def link(self, file: Path, name: str) -> str | None:
+        if self.shown is None:
+            return None
+        with self._call():
+            self.shown[name] = file.read_bytes()
+        return f"https://store.example/{name}?X-Amz-Signature={self.world.now:%H%M%S%f}"
 
     def create(self, key: str, record: BaseModel) -> bool:
         with self._call():
@@ -299,6 +310,7 @@ class MemoryStore:
     def remove(self, key: str) -> int:
         with self._call():
             self.records.pop(key, None)
+            (self.shown or {}).pop(key, None)
         return 0
 
     @contextlib.contextmanager
