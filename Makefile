@@ -49,10 +49,12 @@ format: setup ## Format the code
 bench: setup ## Measure speed and memory on this machine
 	$(BIN)/property-video bench
 
-lock: setup ## Resolve dependencies again
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --no-emit-find-links --no-annotate --custom-compile-command 'make lock' --upgrade --group dev \
-	  pyproject.toml -o requirements.txt
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-emit-find-links --no-annotate --custom-compile-command 'make lock' --extra production
+
+lock: setup ## Resolve dependencies again; the image's are the same without the tools
+	$(COMPILE) --upgrade --group dev pyproject.toml -o requirements.txt
+	$(COMPILE) --constraint requirements.txt pyproject.toml -o dagster_home/production/requirements.txt
 
 clean: ## Remove the environment and caches; films and run history stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache build dist

@@ -1,6 +1,7 @@
 """Code server, daemon and webserver as production starts them, restarted whenever they die; and how to kill them."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,11 +22,11 @@ from property_video.settings import Settings
 PATIENCE_S = 900
 """Seconds within which everything must have come out by itself."""
 
-HURRIED = {
-    "poll_interval_seconds: 10": "poll_interval_seconds: 2",
-    "start_timeout_seconds: 180": "start_timeout_seconds: 45",
-}
+HURRIED = {"poll_interval_seconds": 2, "start_timeout_seconds": 45}
 """Of the configuration that ships: how often runs are looked at, and how long one may take to start."""
+
+
+CODE_SERVER = "load_from: [grpc_server: {host: 127.0.0.1, port: 4000, location_name: property_video}]\n"
 
 
 def free_port() -> int:
@@ -37,8 +38,15 @@ def free_port() -> int:
 class Servers:
     """Three servers of one home; a thread starts again whichever is gone, as a service manager does."""
 
-    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        config: Path | None = None,
+        workspace: Path | None = None,
+    ) -> None:
+        self.settings, self.config = settings, config or shipped("dagster.yaml")
+        self.code = CODE_SERVER if workspace is None else workspace.read_text(encoding="utf-8")
         self.environment = {
             **os.environ,
             **environment,
@@ -69,15 +77,12 @@ class Servers:
 
     def __enter__(self) -> "Servers":
         self.settings.home.mkdir(parents=True, exist_ok=True)
-        config = shipped("dagster.yaml").read_text(encoding="utf-8")
-        for slow, quick in HURRIED.items():
-            assert slow in config
-            config = config.replace(slow, quick)
+        config = self.config.read_text(encoding="utf-8")
+        for setting, quick in HURRIED.items():
+            config, found = re.subn(rf"{setting}: \d+", f"{setting}: {quick}", config)
+            assert found == 1
         (self.settings.home / "dagster.yaml").write_text(config, encoding="utf-8")
-        self.workspace.write_text(
-            f"load_from: [grpc_server: {{host: 127.0.0.1, port: {self.code_port}, location_name: property_video}}]\n",
-            encoding="utf-8",
-        )
+        self.workspace.write_text(re.sub(r"port: 4000", f"port: {self.code_port}", self.code), encoding="utf-8")
         with opened_instance(self.settings):
             pass
         self._thread.start()
