@@ -6,7 +6,7 @@ fingerprint, and nothing of the photos is in the track's.
 Not here: whether the work has been done before (orders/place.py) and doing it (orders/settle.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -24,6 +24,7 @@ from property_video.core.ladders import EMBEDDED, check_ladder, hosted
 from property_video.core.money import in_usd
 from property_video.core.moods import MOODS
 from property_video.core.naming import match_name
+from property_video.core.outputs import Clip, Track
 from property_video.core.pairing import Pair, ShotList
 from property_video.core.photo import Photo, PhotoAnalysis, Room, UploadedPhotos, Verdict
 from property_video.core.recording import Recording
@@ -430,6 +431,12 @@ def film_tags(brief: Brief, campaign: str) -> dict[str, str]:
         *facts.highlights,
     ]
     return {"title": facts.name or campaign, "comment": " · ".join(line for line in lines if line)}
+
+
+def film_fingerprint(clips: Iterable[Clip], track: Track, tags: Mapping[str, str]) -> str:
+    """The fingerprint of a film that is joined from these clips (those that are shown) and this track."""
+    shown = [clip.take.media.key for clip in clips if clip.take is not None]
+    return fingerprint("film", clips=shown, track=track.media.key, tags=dict(tags), film=FILM)
 
 
 def scene_orders_in_film(orders: Orders) -> tuple[SceneOrder, ...]:

@@ -9,9 +9,8 @@ from typing import Final
 from property_video.core.chosen import Chosen
 from property_video.core.errors import BadInput
 from property_video.core.film import FILM
-from property_video.core.fingerprints import fingerprint
 from property_video.core.money import in_usd, micros
-from property_video.core.orders import Orders, SceneOrder, TrackOrder, film_tags, request_fingerprint
+from property_video.core.orders import Orders, SceneOrder, TrackOrder, film_fingerprint, film_tags, request_fingerprint
 from property_video.core.outputs import Clip, Film, Take, Track
 from property_video.core.verdicts import judge_film, judge_orders, require
 from property_video.orders.buyer import Delivery
@@ -128,13 +127,7 @@ def settle_film(store: Store, orders: Orders, clips: Sequence[Clip], track: Trac
     shown = [clip for clip in clips if clip.take is not None]
     wishes = orders.wishes
     tags = film_tags(wishes.brief, wishes.campaign)
-    name = fingerprint(
-        "film",
-        clips=[clip.take.media.key for clip in shown if clip.take],
-        track=track.media.key,
-        tags=tags,
-        film=FILM,
-    )
+    name = film_fingerprint(shown, track, tags)
     found = store.read(keys.take(wishes.campaign, "final_video", name), Film)
     if found is not None and not store.holds(found.media):
         found = None

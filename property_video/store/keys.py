@@ -144,6 +144,34 @@ def change(campaign: str, what: str) -> str:
     return f"{CHANGES}/{checked_slug(campaign)}.{what}.json"
 
 
+def outbox_due(campaign: str, message: str) -> str:
+    """A message that some place may not have yet."""
+    return f"{OUTBOX_DUE}/{checked_slug(campaign)}.{message}.json"
+
+
+def outbox_done(campaign: str, message: str, place: str) -> str:
+    """That a place, by its hash, has a message, or "all" have it."""
+    return f"{outbox(campaign)}/{message}/done-{place}.json"
+
+
+def outbox_try(campaign: str, message: str, place: str, number: int) -> str:
+    """One try to deliver a message to a place; numbers run from 1."""
+    return f"{outbox_tries(campaign, message, place)}/{number:06d}.json"
+
+
+def outbox_tries(campaign: str, message: str, place: str) -> str:
+    """The folder of all tries to deliver a message to a place."""
+    return f"{outbox(campaign)}/{message}/tries-{place}"
+
+
+def outbox(campaign: str) -> str:
+    """The folder of all that is known of a campaign's messages."""
+    return f"outbox/campaigns/{checked_slug(campaign)}"
+
+
+OUTBOX_DUE = "outbox/due"
+"""Messages that some place may not have yet, of all campaigns."""
+
 CHANGES = "changes"
 """Changes that nobody has looked at yet: a slug has no dot, so that the campaign is what stands before the first."""
 

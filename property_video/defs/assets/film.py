@@ -11,7 +11,9 @@ import dagster as dg
 from property_video.core.film import FILM
 from property_video.core.fingerprints import VERSIONS
 from property_video.core.orders import Orders
+from property_video.core.outbox import of_film
 from property_video.core.outputs import Clip, Film, Track
+from property_video.core.pairing import ShotList
 from property_video.core.verdicts import (
     FILM_CHECKS,
     TRACK_CHECKS,
@@ -25,9 +27,10 @@ from property_video.defs.assets.scenes import buyer_of, current_orders, delivere
 from property_video.defs.failures import PATIENTLY, told_to_dagster
 from property_video.defs.metadata import Shown, check_results, check_specs, picture, report_failed, result, table
 from property_video.defs.partitions import campaigns
-from property_video.defs.resources import Progress, Say
+from property_video.defs.resources import Outbox, Progress, Say
 from property_video.orders.buyer import Means
 from property_video.orders.settle import settle_film, settle_track
+from property_video.outbox.messages import announce
 from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.reports.tables import record_film
 from property_video.store import keys
@@ -124,6 +127,7 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
         audio_track: Track,
         store: dg.ResourceParam[Store],
         means: dg.ResourceParam[Means],
+        outbox: dg.ResourceParam[Outbox],
     ):
         clips = (scene_1, scene_2, scene_3, scene_4, scene_5, scene_6, scene_7)
         with told_to_dagster(context, retry):
@@ -132,6 +136,10 @@ def build_film(media_url: str, retry: dg.RetryPolicy = PATIENTLY) -> dg.AssetsDe
             except FailedVerification as failed:
                 report_failed(context, FILM_CHECKS, failed)
                 raise
+            if outbox.receivers:
+                shot_list = store.read(keys.record("selected_pairs", film.campaign), ShotList)
+                note = shot_list.advice if shot_list is not None else ()
+                announce(store, of_film(film, orders.wishes.brief, note, FILM.fps))
             record_film(store, film)
             store.publish(film.media, keys.film(film.campaign))
             return result(
