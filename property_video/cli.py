@@ -11,8 +11,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from types import FrameType
@@ -31,6 +33,7 @@ from property_video.settings import PACKAGE, Settings, read_settings
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from property_video.engine.backfilling import Chosen, Wanted
     from property_video.engine.make import Made
 
 SAMPLE = PACKAGE / "sample"
@@ -308,14 +311,16 @@ def _campaign_for(settings: Settings, folder: Path) -> str:
     from hashlib import sha256
 
     from property_video.intake.sources import named_source
+    from property_video.intake.uploads import open_uploads
     from property_video.store.opening import open_store
 
     whole = folder.expanduser().resolve()
-    if whole.parent == settings.uploads.resolve():
+    uploads = open_uploads(settings.uploads)
+    if uploads.name_of(str(whole)):
         return checked_slug(whole.name)
     name = slug_for_folder(whole.parts[1:])
     known = named_source(open_store(settings.store), name)
-    if (known is None or known == whole) and not (settings.uploads / name).exists():
+    if known in {None, str(whole)} and not uploads.has(name):
         return name
     return f"{name[:56]}-{sha256(str(whole).encode()).hexdigest()[:6]}"
 
@@ -550,6 +555,77 @@ def show_log(
         told = " ".join(word for word in (line.event, by, took, cost, line.message) if word)
         style = {"error": "red", "warning": "yellow"}.get(line.level, "")
         out.print(Text(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.run[:8]:8}  {place:15}  {told}", style=style))
+
+
+@app.command()
+@told
+def backfill(
+    campaign: Annotated[list[str] | None, typer.Option(help="This campaign; may be named several times.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All campaigns that have a film.")] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Those whose film would be another one now: code, models or storyboard.")
+    ] = False,
+    client: Annotated[str, typer.Option(help="Only campaigns of this client.")] = "",
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only campaigns whose film was made on that day or later."),
+    ] = None,
+    only: Annotated[str, typer.Option(metavar="SCENE", help="Make this scene alone, and the film follow.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which and why; start nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, though hosted models may cost money.")] = False,
+    pause: Annotated[str, typer.Option(metavar="ID", help="Stop a backfill; what it has finished is kept.")] = "",
+    resume: Annotated[str, typer.Option(metavar="ID", help="Go on with one that was paused or has failures.")] = "",
+    listed: Annotated[bool, typer.Option("--list", help="Show the last backfills.")] = False,
+) -> None:
+    """Make films of many campaigns again, behind whatever arrives; what is unchanged is found, for $0.00."""
+    from property_video.engine import backfilling as backfills
+    from property_video.engine.home import opened_instance
+
+    settings = read_settings()
+    wanted = backfills.Wanted(tuple(campaign or ()), client, since.date() if since else None, stale)
+    asked = [word for word, said in (("--pause", pause), ("--resume", resume), ("--list", listed)) if said]
+    if len(asked) + bool(campaign or every or stale) != 1 or (campaign and every):
+        raise BadInput("Say what to do.", "One of --campaign, --all, --stale, --pause, --resume or --list.")
+    with opened_instance(settings) as instance:
+        if listed:
+            for each in backfills.backfills(settings, instance):
+                out.print(f"{each}  {each.title}", markup=False)
+            return
+        if pause:
+            backfills.pause(instance, pause)
+            out.print(f"Paused. To go on: property-video backfill --resume {pause}", markup=False)
+            return
+        if resume:
+            started = backfills.resume(settings, instance, resume, time.time())
+            if started is None:
+                out.print("All its campaigns are done.")
+                return
+        else:
+            chosen = _chosen_for_backfill(settings, wanted)
+            if dry_run or not chosen.campaigns:
+                return
+            if chosen.estimate_usd and not yes:
+                typer.confirm("Begin?", abort=True)
+            started = backfills.launch(settings, instance, chosen.campaigns, time.time(), only=only)
+        out.print(f"It is done by `property-video dev`. To pause: property-video backfill --pause {started}")
+        over = backfills.follow(settings, instance, started, lambda now: out.print(str(now), markup=False), time.sleep)
+    if over.failed or over.done < over.total:
+        raise PropertyVideoError(f"{over.total - over.done} of {over.total} campaigns have no new film.")
+
+
+def _chosen_for_backfill(settings: Settings, wanted: "Wanted") -> "Chosen":
+    """Choose the campaigns of a backfill and say which, why, and what that may cost."""
+    from property_video.engine.backfilling import choose
+
+    with _progress(err) as progress:
+        chosen = choose(settings, wanted, lambda done, total: progress("comparing", done, total))
+    for name in chosen.campaigns:
+        out.print(f"{name}: {', '.join(chosen.why.get(name, ())) or 'unchanged'}", markup=False)
+    for name, why in chosen.cannot.items():
+        err.print(f"{name} cannot be made: {why}", markup=False)
+    price = f"at most {_dollars(chosen.estimate_usd)} if every first choice delivers"
+    out.print(f"{len(chosen.campaigns)} campaigns; hosted models: {price if chosen.estimate_usd else '$0.00'}.")
+    return chosen
 
 
 @app.command()

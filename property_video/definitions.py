@@ -6,6 +6,7 @@ Not here: what is in the graph (defs) and which home it runs in (settings.py).
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,7 @@ import dagster as dg
 from property_video.core.buying import Market, Terms
 from property_video.core.choice import Vendor
 from property_video.core.money import micros
+from property_video.core.places import Place
 from property_video.defs import jobs
 from property_video.defs.assets.film import build_film, build_track
 from property_video.defs.assets.pairs import orders, selected_pairs
@@ -22,14 +24,23 @@ from property_video.defs.assets.scenes import build_scenes
 from property_video.defs.failures import PATIENTLY
 from property_video.defs.io_managers import records_io_manager
 from property_video.defs.means import means_of
-from property_video.defs.resources import StoreResource, UploadsResource, campaign_hold, silent, unheard
-from property_video.defs.sensors import portfolio_sensor, uploads_sensor
+from property_video.defs.resources import (
+    Outbox,
+    StoreResource,
+    UploadsResource,
+    campaign_hold,
+    form_of,
+    silent,
+    unheard,
+)
+from property_video.defs.sensors import outbox_sensor, portfolio_sensor, uploads_sensor
 from property_video.orders.buyer import Means
+from property_video.outbox.receivers import BucketReceiver, FolderReceiver, Webhook, post
 from property_video.providers.embedded import Embedded
 from property_video.providers.hosted import PredictionApi
 from property_video.providers.registry import load_registry
 from property_video.providers.vision import Vision
-from property_video.settings import Settings, read_settings
+from property_video.settings import Hook, Settings, read_settings
 
 # Handlers named in dagster.yaml (engine/log_lines.py) are "beta"; nobody who makes a film can do anything about it.
 warnings.filterwarnings("ignore", message="Handling yaml-defined logging", category=dg.BetaWarning)
@@ -48,13 +59,14 @@ def build_defs(
     settings = settings or read_settings()
     embedded = Embedded()
     resources: dict[str, Any] = {
-        "store": StoreResource.of(settings.store),
-        "uploads": UploadsResource(folder=str(settings.uploads), settle_s=settings.settle_s),
+        "store": StoreResource(**form_of(settings.store)),
+        "uploads": UploadsResource(**form_of(settings.uploads), settle_s=settings.settle_s),
         "clips": embedded,
         "tracks": embedded,
         "progress": silent,
         "say": unheard,
         "means": build_means(settings),
+        "outbox": build_outbox(settings),
         "hold": campaign_hold(settings.lease_wait_s),
         "io_manager": records_io_manager,
     }
@@ -71,7 +83,7 @@ def build_defs(
             portfolio,
         ],
         jobs=[jobs.film, *jobs.scenes],
-        sensors=[uploads_sensor, portfolio_sensor],
+        sensors=[uploads_sensor, outbox_sensor, portfolio_sensor],
         resources=resources | replacements,
         executor=dg.in_process_executor,
     )
@@ -100,7 +112,22 @@ def build_means(settings: Settings) -> Means:
     }
     limit = settings.month_budget_usd
     market = Market(registry=load_registry(), terms=terms)
-    return means_of(market, services, asking, None if limit is None else micros(limit))
+    slots = {"replicate": settings.replicate_slots}
+    return means_of(market, services, asking, None if limit is None else micros(limit), slots)
+
+
+def build_outbox(settings: Settings) -> Outbox:
+    """Where films are delivered to."""
+
+    def shown(campaign: str) -> str:
+        return f"{settings.media_url}/films/{campaign}"
+
+    def receiver(each: Place | Hook) -> FolderReceiver | BucketReceiver | Webhook:
+        if isinstance(each, Hook):
+            return Webhook(each.url, each.secret, shown, post)
+        return FolderReceiver(each) if isinstance(each, Path) else BucketReceiver(each)
+
+    return Outbox(tuple(map(receiver, settings.deliver)))
 
 
 defs = build_defs()

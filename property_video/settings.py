@@ -4,7 +4,7 @@ Not here: what a campaign wants (its brief) and how Dagster runs (dagster_home/d
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +33,14 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Hook:
+    """A webhook that is told of films; neither its address, which may be a secret, nor its secret is ever shown."""
+
+    url: str = field(repr=False)
+    secret: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Where things are and how patient we are.
 
@@ -47,12 +55,14 @@ class Settings:
         clip_deadline_s: seconds a hosted model is given for a clip.
         music_deadline_s: the same for music.
         month_budget_usd: the most that hosted models may cost one client in a calendar month; None for any amount.
+        replicate_slots: predictions that may be under way at Replicate at once, over all runs.
         services: hosted services whose keys are set: `replicate`, `xai`, `openai`.
+        deliver: folders, prefixes in buckets and webhooks that every finished film is delivered to.
     """
 
     home: Path
     store: Place
-    uploads: Path
+    uploads: Place
     settle_s: float = 60.0
     media_port: int = 3030
     lease_wait_s: float = 3600.0
@@ -60,7 +70,9 @@ class Settings:
     clip_deadline_s: float = 1200.0
     music_deadline_s: float = 900.0
     month_budget_usd: float | None = None
+    replicate_slots: int = 50
     services: Mapping[str, Access] = field(default_factory=dict)
+    deliver: tuple[Place | Hook, ...] = ()
 
     @property
     def media_url(self) -> str:
@@ -78,12 +90,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the environment.
 
     `DAGSTER_HOME`, else the clone's own home, else a folder per user. `PROPERTY_VIDEO_STORE` (a folder or
-    `s3://bucket/prefix`; default `store` in the home), `PROPERTY_VIDEO_UPLOADS` (default `uploads` beside the home),
-    `PROPERTY_VIDEO_S3_ENDPOINT`, `PROPERTY_VIDEO_S3_REGION`, `PROPERTY_VIDEO_S3_ENCRYPTION` (`AES256` or `aws:kms`),
-    `PROPERTY_VIDEO_S3_KMS_KEY`, `PROPERTY_VIDEO_SETTLE_SECONDS`,
+    `s3://bucket/prefix`; default `store` in the home), `PROPERTY_VIDEO_UPLOADS` (likewise; default `uploads` beside the
+    home), `PROPERTY_VIDEO_S3_ENDPOINT`, `PROPERTY_VIDEO_S3_REGION`, `PROPERTY_VIDEO_S3_ENCRYPTION` (`AES256` or
+    `aws:kms`), `PROPERTY_VIDEO_S3_KMS_KEY`, `PROPERTY_VIDEO_SETTLE_SECONDS`,
     `PROPERTY_VIDEO_MEDIA_PORT`, `PROPERTY_VIDEO_LEASE_WAIT_SECONDS`, `PROPERTY_VIDEO_CLIP_DEADLINE_SECONDS`,
-    `PROPERTY_VIDEO_MUSIC_DEADLINE_SECONDS`, `PROPERTY_VIDEO_CLIENT_MONTH_BUDGET_USD`, and keys and addresses of
-    `SERVICES`.
+    `PROPERTY_VIDEO_MUSIC_DEADLINE_SECONDS`, `PROPERTY_VIDEO_CLIENT_MONTH_BUDGET_USD`,
+    `PROPERTY_VIDEO_REPLICATE_SLOTS`, `PROPERTY_VIDEO_DELIVER`
+    (folders, `s3://bucket/prefix` and `https://…`, separated by commas), `PROPERTY_VIDEO_DELIVER_SECRET`, and keys and
+    addresses of `SERVICES`.
 
     Raises:
         BadInput: a value is not what it must be.
@@ -93,7 +107,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         home=home,
         store=_place(environment, "PROPERTY_VIDEO_STORE", home / "store"),
-        uploads=_folder(environment, "PROPERTY_VIDEO_UPLOADS", home.parent / "uploads"),
+        uploads=_place(environment, "PROPERTY_VIDEO_UPLOADS", home.parent / "uploads"),
         settle_s=_number(environment, "PROPERTY_VIDEO_SETTLE_SECONDS", 60.0, 0, 86_400),
         media_port=int(_number(environment, "PROPERTY_VIDEO_MEDIA_PORT", 3030, 1, 65_535)),
         lease_wait_s=_number(environment, "PROPERTY_VIDEO_LEASE_WAIT_SECONDS", 3600.0, 0, 86_400),
@@ -101,12 +115,26 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         clip_deadline_s=_number(environment, "PROPERTY_VIDEO_CLIP_DEADLINE_SECONDS", 1200.0, 5, 1800),
         music_deadline_s=_number(environment, "PROPERTY_VIDEO_MUSIC_DEADLINE_SECONDS", 900.0, 5, 1800),
         month_budget_usd=_month_budget(environment),
+        replicate_slots=int(_number(environment, "PROPERTY_VIDEO_REPLICATE_SLOTS", 50, 1, 10_000)),
         services={
             name: Access(key=environment[key].strip(), base_url=environment.get(url, "").strip())
             for name, key, url in SERVICES
             if environment.get(key, "").strip()
         },
+        deliver=tuple(_delivery(environment)),
     )
+
+
+def _delivery(environment: Mapping[str, str]) -> Iterator[Place | Hook]:
+    secret = environment.get("PROPERTY_VIDEO_DELIVER_SECRET", "").strip()
+    for word in filter(None, map(str.strip, environment.get("PROPERTY_VIDEO_DELIVER", "").split(","))):
+        is_hook = word.startswith(("https://", "http://127.0.0.1", "http://localhost"))
+        if "://" in word and not is_hook and not is_bucket(word):
+            raise BadInput(
+                f"PROPERTY_VIDEO_DELIVER: {word.split('://')[0]}:// is no place to deliver to.",
+                "Name folders, s3://bucket/prefix or https:// addresses, separated by commas.",
+            )
+        yield Hook(word, secret) if is_hook else _placed(environment, word)
 
 
 def _month_budget(environment: Mapping[str, str]) -> float | None:
@@ -127,8 +155,13 @@ def _folder(environment: Mapping[str, str], name: str, default: Path) -> Path:
 
 def _place(environment: Mapping[str, str], name: str, default: Path) -> Place:
     value = environment.get(name, "").strip()
+    return _placed(environment, value) if value else default
+
+
+def _placed(environment: Mapping[str, str], value: str) -> Place:
+    """The folder or the prefix in a bucket that a text names."""
     if not is_bucket(value):
-        return _folder(environment, name, default)
+        return Path(value).expanduser().absolute()
     option = {part: environment.get(f"PROPERTY_VIDEO_S3_{part.upper()}", "").strip() for part in S3_OPTIONS}
     if option["encryption"] not in {"", "AES256", "aws:kms"}:
         raise BadInput(

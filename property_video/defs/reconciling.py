@@ -18,6 +18,7 @@ from property_video.core.fingerprints import fingerprint
 from property_video.core.orders import Orders, request_fingerprint
 from property_video.core.outputs import Clip, Film, Track
 from property_video.core.photo import UploadedPhotos
+from property_video.core.places import Place
 from property_video.core.reconcile import (
     MOST_LOOKS,
     Due,
@@ -36,8 +37,9 @@ from property_video.core.reconcile import (
 )
 from property_video.core.storyboard import SCENE_KEYS
 from property_video.defs.failures import KIND, REASON, REMEDY
-from property_video.intake.arrivals import look, marks
-from property_video.intake.sources import Source, find_source, named_source
+from property_video.intake.arrivals import look
+from property_video.intake.sources import Source, named_source, source_address
+from property_video.intake.uploads import Uploads, open_uploads
 from property_video.store import keys
 from property_video.store.base import Store
 from property_video.store.changes import noted_changes
@@ -55,12 +57,12 @@ LIVE: Final = [
 ]
 
 
-class Uploads(Protocol):
+class Dropping(Protocol):
     """Where campaigns' folders are dropped, and for how long they must have been quiet."""
 
     @property
-    def folder(self) -> str:
-        """The folder."""
+    def place(self) -> Place:
+        """The place."""
 
     @property
     def settle_s(self) -> float:
@@ -87,7 +89,7 @@ class Tick:
 def reconcile(
     store: Store,
     instance: dg.DagsterInstance,
-    uploads: Uploads,
+    dropping: Dropping,
     round_: str,
     now: float,
     warn: Callable[[str], None],
@@ -97,7 +99,7 @@ def reconcile(
     Args:
         store: where everything is.
         instance: knows the runs.
-        uploads: where campaigns arrive.
+        dropping: where campaigns arrive.
         round_: the last tick's `Tick.round`.
         now: seconds since 1970.
         warn: told what a person should know.
@@ -106,9 +108,9 @@ def reconcile(
         StoreError: store or uploads cannot be read or written; nothing was requested.
     """
     before = store.read(keys.MEMORY, Memory) or Memory()
-    folder = Path(uploads.folder)
-    found = marks(folder)
-    named = _named(store, folder, found)
+    uploads = open_uploads(dropping.place)
+    found = uploads.marks()
+    named = _named(store, uploads, found)
     for sentence in named.refused:
         warn(sentence)
     changes = noted_changes(store)
@@ -116,7 +118,7 @@ def reconcile(
     names, next_round = to_look_at(before, of_campaign, changes.values(), round_, now)
 
     memory = before.model_copy(update={"there": dict(before.there), "open": dict(before.open)})
-    gaze = _Gaze(store, uploads, named, of_campaign, now, warn)
+    gaze = _Gaze(store, uploads, dropping.settle_s, named, of_campaign, now, warn)
     for campaign in names:
         standing = gaze.standing(campaign, noted=campaign in changes.values() or campaign in before.open)
         if standing is not None:
@@ -133,7 +135,7 @@ def reconcile(
                 stopped[campaign] = memory.open[campaign]
     wanting = due(memory, now, busy)
     for each in wanting:
-        _name_source(store, folder, named, each.campaign)
+        _name_source(store, uploads, named, each.campaign)
         known = memory.open[each.campaign]
         memory.open[each.campaign] = known.model_copy(update={"state": "asked", "attempt": each.attempt, "why": ""})
     if memory != before:
@@ -154,19 +156,18 @@ def _remember(memory: Memory, campaign: str, known: Known | None, mark: str) -> 
         memory.there[campaign] = mark
 
 
-def _named(store: Store, folder: Path, names: Iterable[str]) -> Named:
+def _named(store: Store, uploads: Uploads, names: Iterable[str]) -> Named:
     def before(campaign: str) -> str:
-        source = named_source(store, campaign)
-        return source.name if source is not None and source.parent == folder.resolve() else ""
+        return uploads.name_of(named_source(store, campaign) or "")
 
     return name_campaigns(names, before)
 
 
-def _name_source(store: Store, folder: Path, named: Named, campaign: str) -> None:
+def _name_source(store: Store, uploads: Uploads, named: Named, campaign: str) -> None:
     """Have the campaign's run find a folder that is named otherwise."""
     name = named.folders.get(campaign, campaign)
     if name != campaign:
-        store.write(keys.source(campaign), Source(folder=str((folder / name).resolve())))
+        store.write(keys.source(campaign), Source(folder=uploads.address(name)))
 
 
 class _Gaze:
@@ -176,12 +177,14 @@ class _Gaze:
         self,
         store: Store,
         uploads: Uploads,
+        settle_s: float,
         named: Named,
         marks_: Mapping[str, tuple[str, float]],
         now: float,
         warn: Callable[[str], None],
     ) -> None:
         self._store, self._uploads, self._named, self._marks = store, uploads, named, marks_
+        self._settle_s = settle_s
         self._now, self._warn = now, warn
         self.seen: set[str] = set()
 
@@ -200,11 +203,10 @@ class _Gaze:
         if name is None:
             listing, changed, settled = self._without_uploads(campaign), 0.0, True
         else:
-            folder = Path(self._uploads.folder) / name
-            self._check_source(campaign, name, folder)
-            arrived = look(folder, self._now)
+            self._check_source(campaign, name)
+            arrived = self._uploads.look(name, self._now)
             listing, changed = arrived.listing, arrived.changed
-            settled = arrived.settled(self._now, self._uploads.settle_s)
+            settled = arrived.settled(self._now, self._settle_s)
             if arrived.unfinished:
                 self._warn(f"{campaign}: waits for {arrived.unfinished}, which is still being copied. Or remove it.")
         film = self._store.read(keys.record("final_video", campaign), Film)
@@ -219,16 +221,16 @@ class _Gaze:
             is_new=film is None,
         )
 
-    def _check_source(self, campaign: str, name: str, folder: Path) -> None:
+    def _check_source(self, campaign: str, name: str) -> None:
         before = named_source(self._store, campaign) if name != campaign else None
-        if before is not None and before != folder.resolve():
+        if before is not None and before != self._uploads.address(name):
             raise BadInput(f"The folder {name!r} would be this campaign, which was made from {before}.", "Rename it.")
 
     def _without_uploads(self, campaign: str) -> str:
         """The listing that a run would find now: of the folder that `make` named, or what was last taken in."""
-        source = find_source(self._store, Path(self._uploads.folder), campaign)
-        if source.is_dir():
-            return look(source, self._now).listing
+        source = source_address(self._store, self._uploads, campaign)
+        if Path(source).is_dir():
+            return look(Path(source), self._now).listing
         orders = self._store.read(keys.record("orders", campaign), Orders)
         uploaded = self._store.read(keys.record("uploaded_photos", campaign), UploadedPhotos)
         if uploaded is None:

@@ -5,6 +5,7 @@ Not here: the objects themselves.
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,7 @@ import dagster as dg
 
 from property_video.core.places import Place, is_bucket, parse_bucket
 from property_video.engine.processes import signature
+from property_video.outbox.receivers import Receiver
 from property_video.store.base import Store
 from property_video.store.leases import campaign_lease
 from property_video.store.opening import open_store
@@ -35,8 +37,8 @@ def unheard(line: str) -> None:
     """What a person should know, said to nobody: in the UI, the log says it."""
 
 
-class StoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The store in a local folder, or in a bucket."""
+class PlaceResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """A folder, or a prefix in a bucket. Credentials are none of its form: boto3 finds them."""
 
     address: str
     endpoint: str = ""
@@ -44,38 +46,44 @@ class StoreResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     encryption: str = ""
     kms_key: str = ""
 
-    @classmethod
-    def of(cls, place: Place) -> "StoreResource":
-        """The form of a place."""
-        if isinstance(place, Path):
-            return cls(address=str(place))
-        return cls(
-            address=str(place),
-            endpoint=place.endpoint,
-            region=place.region,
-            encryption=place.encryption,
-            kms_key=place.kms_key,
+    @property
+    def place(self) -> Place:
+        """The place that the form tells."""
+        if not is_bucket(self.address):
+            return Path(self.address)
+        return parse_bucket(
+            self.address,
+            endpoint=self.endpoint,
+            region=self.region,
+            encryption=self.encryption,
+            kms_key=self.kms_key,
         )
+
+
+def form_of(place: Place) -> dict[str, str]:
+    """A place as the values of its form."""
+    if isinstance(place, Path):
+        return {"address": str(place)}
+    return {
+        "address": str(place),
+        "endpoint": place.endpoint,
+        "region": place.region,
+        "encryption": place.encryption,
+        "kms_key": place.kms_key,
+    }
+
+
+class StoreResource(PlaceResource):
+    """The store."""
 
     def create_resource(self, context: dg.InitResourceContext) -> Store:
         """The plain store that assets work with."""
-        if not is_bucket(self.address):
-            return open_store(Path(self.address))
-        return open_store(
-            parse_bucket(
-                self.address,
-                endpoint=self.endpoint,
-                region=self.region,
-                encryption=self.encryption,
-                kms_key=self.kms_key,
-            )
-        )
+        return open_store(self.place)
 
 
-class UploadsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The folder in which campaigns' folders are dropped."""
+class UploadsResource(PlaceResource):
+    """Where campaigns' folders are dropped, and for how many seconds they must have been quiet."""
 
-    folder: str
     settle_s: float
 
     def create_resource(self, context: dg.InitResourceContext) -> "UploadsResource":
@@ -117,3 +125,10 @@ def campaign_hold(wait_s: float) -> dg.ResourceDefinition:
             yield None
 
     return hold
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """The places that films are delivered to."""
+
+    receivers: tuple[Receiver, ...] = ()

@@ -19,7 +19,8 @@ from property_video.core.spelling import did_you_mean
 from property_video.core.storyboard import SCENE_KEYS
 from property_video.core.wishes import Wishes
 from property_video.defs.wanted import wanted
-from property_video.intake.sources import find_source
+from property_video.intake.sources import source_address
+from property_video.intake.uploads import open_uploads
 from property_video.orders.place import find_take
 from property_video.orders.settle import check_pinned
 from property_video.providers.registry import load_registry
@@ -69,7 +70,7 @@ def keep_edit(
             _check_take(store, campaign, scene or "", edits)
 
     changed = add_edit(store, campaign, edit, check=check)
-    source = find_source(store, settings.uploads, campaign)
+    source = source_address(store, open_uploads(settings.uploads), campaign)
     asset = scene or "the film"
     return Kept(
         changed=changed,

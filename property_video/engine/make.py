@@ -3,6 +3,7 @@
 Not here: what the job does (defs), how the outcome is printed (cli.py).
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +29,9 @@ from property_video.engine.reaper import reap_dead_runs
 from property_video.intake.briefs import read_brief
 from property_video.intake.music import find_music
 from property_video.intake.sources import name_source
+from property_video.intake.uploads import open_uploads
 from property_video.media.upload_files import list_upload
+from property_video.outbox.sending import Sender
 from property_video.settings import Settings
 from property_video.store import keys
 from property_video.store.base import Store
@@ -37,6 +40,9 @@ from property_video.store.opening import open_store
 
 QUIET: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The command line tells what happens in its own words; the UI has the events."""
+
+MOST_DELIVERIES: Final = 10
+"""At the end of one film; the rest is left to the next one, or to the sensor."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def make_film(
         settings,
         instance,
         campaign,
-        prepare=lambda: name_source(store, settings.uploads, campaign, folder),
+        prepare=lambda: name_source(store, open_uploads(settings.uploads), campaign, folder),
         config={"brief": {"config": dict(launch)}},
         progress=progress,
         on_wait=on_wait,
@@ -151,7 +157,18 @@ def run_film(
             raise KeyboardInterrupt
         if not outcome.success:
             raise _why(outcome)
-        return _made(store, campaign, run_id, in_usd(spent(store, campaign) - before))
+        made = _made(store, campaign, run_id, in_usd(spent(store, campaign) - before))
+    _deliver(settings, store, say)
+    return made
+
+
+def _deliver(settings: Settings, store: Store, say: Callable[[str], None]) -> None:
+    """Deliver what is due; what fails now is tried again by the next film, or by the outbox's sensor."""
+    from property_video.definitions import build_means, build_outbox
+
+    means, receivers = build_means(settings), build_outbox(settings).receivers
+    for sent in Sender(store, receivers, means.owner, means.is_alive, time.time).send(MOST_DELIVERIES):
+        say(f"{'Not delivered' if sent.failed else 'Delivered'} to {sent.place}: {sent.said}")
 
 
 def _give_up(instance: dg.DagsterInstance, run_id: str, error: BaseException) -> None:

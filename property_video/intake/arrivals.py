@@ -1,14 +1,12 @@
-"""What has arrived in the uploads: which campaigns there are, and whether one of them is all there.
+"""What has arrived in one campaign's folder, and whether it is all there.
 
-Not here: which folder is which campaign, and what is due (core/reconcile.py); reading photos (photos.py).
+Not here: where folders arrive (uploads.py), what is due (core/reconcile.py), reading photos (photos.py).
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from property_video.core.errors import StoreError
 from property_video.core.upload import Upload
 from property_video.intake.photos import listing_fingerprint
 from property_video.media.upload_files import PHOTO_FOLDER, list_upload
@@ -38,27 +36,6 @@ class Arrived:
         A camera's clock may be ahead by years; a server's by seconds, and then the file is as young as that.
         """
         return not self.unfinished and (self.ready or abs(now - self.changed) >= settle_s)
-
-
-def marks(uploads: Path) -> dict[str, tuple[str, float]]:
-    """Every folder by name, with a mark that changes when a file comes, goes or is renamed, and the time of that.
-
-    One status per folder: 35 ms of CPU for 10,000.
-
-    Raises:
-        StoreError: the folder of all uploads is missing or cannot be read; that is never an empty one.
-    """
-    try:
-        with os.scandir(uploads) as entries:
-            folders = [entry for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-            return {entry.name: _mark(entry.stat()) for entry in folders}
-    except OSError as error:
-        remedy = "Is it mounted, and readable for the account that runs this?"
-        raise StoreError(f"The uploads in {uploads} cannot be read: {error.strerror}.", remedy) from error
-
-
-def _mark(status: os.stat_result) -> tuple[str, float]:
-    return f"{status.st_mtime_ns:x}", status.st_mtime
 
 
 def look(folder: Path, now: float) -> Arrived:

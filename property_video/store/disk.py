@@ -28,11 +28,11 @@ class Scratch:
 
     Args:
         base: where they are made.
-        lock: a file, shared by those who make a folder, held alone by those who sweep.
+        lock: a file, shared by those who make a folder, held alone by those who sweep; beside `base` by default.
     """
 
-    def __init__(self, base: Path, lock: Path) -> None:
-        self._base, self._lock = base, lock
+    def __init__(self, base: Path, lock: Path | None = None) -> None:
+        self._base, self._lock = base, lock or base.with_name(f".{base.name}.lock")
 
     @contextmanager
     def folder(self, what: str) -> Iterator[Path]:
@@ -65,6 +65,11 @@ class Scratch:
             for folder in left:
                 shutil.rmtree(folder, ignore_errors=True)
         return len(left)
+
+
+def temporary() -> Path:
+    """The user's own folder for unfinished work where the store has none."""
+    return Path(tempfile.gettempdir()) / f"property-video-{os.getuid()}" / "scratch"
 
 
 @contextmanager

@@ -118,6 +118,31 @@ def sign_of_life(owner: str) -> str:
     return f"owners/{owner}.json"
 
 
+def slot_event(provider: str, slot: int, number: int) -> str:
+    """One event of a slot at a provider; both numbers run from 1."""
+    return f"{slots(provider)}/{slot:04d}/{number:06d}.json"
+
+
+def slot(provider: str, slot: int) -> str:
+    """The folder of a slot's events."""
+    return f"{slots(provider)}/{slot:04d}"
+
+
+def slots(provider: str) -> str:
+    """The folder of all slots at a provider."""
+    return f"slots/{provider}"
+
+
+def slot_numbers(key: str) -> tuple[int, int]:
+    """The slot and the number of an event, from its key.
+
+    Raises:
+        StoreError: the key is not one of them.
+    """
+    folder = key.rsplit("/", 1)[0]
+    return _number(folder, "a slot"), _number(key, "an event")
+
+
 def entry_number(key: str) -> int:
     """The number of an event or entry, from its key.
 

@@ -8,9 +8,7 @@ Not here: the calls (s3_bucket.py), keys (keys.py), who holds a campaign (s3_hol
 
 import atexit
 import hashlib
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -24,7 +22,7 @@ from property_video.core.outputs import MediaRef
 from property_video.core.places import Bucket
 from property_video.store import keys
 from property_video.store.base import Entry
-from property_video.store.disk import Scratch, sha256_of, translated
+from property_video.store.disk import Scratch, sha256_of, temporary, translated
 from property_video.store.media_cache import LARGEST, MediaCache
 from property_video.store.s3_bucket import TRIES, S3Bucket
 from property_video.store.s3_holds import hold_campaign, hold_store
@@ -53,9 +51,8 @@ class S3Store:
     def __init__(
         self, bucket: Bucket, scratch: Path | None = None, *, cache_bytes: int = LARGEST, tries: int = TRIES
     ) -> None:
-        base = scratch or Path(tempfile.gettempdir()) / f"property-video-{os.getuid()}"
         self._bucket = S3Bucket(bucket, tries)
-        self._scratch = Scratch(base / keys.SCRATCH, base / ".scratch.lock")
+        self._scratch = Scratch(scratch or temporary())
         self._cache = MediaCache(self._scratch, cache_bytes)
         atexit.register(self._cache.close)
 

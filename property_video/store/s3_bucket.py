@@ -115,6 +115,19 @@ class S3Bucket:
                     return None
                 raise
 
+    def begin(self, key: str, length: int) -> bytes:
+        """The first bytes of an object; b"" when there is none."""
+        from botocore.exceptions import ClientError
+
+        with self._told(key):
+            try:
+                answer = self.client.get_object(**self._at(key), Range=f"bytes=0-{length - 1}")
+                return bytes(answer["Body"].read())
+            except ClientError as error:
+                if _code(error) in ABSENT:
+                    return b""
+                raise
+
     def put(self, key: str, content: bytes) -> None:
         """Write a small object."""
         with self._told(key):

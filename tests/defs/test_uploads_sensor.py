@@ -17,8 +17,10 @@ from property_video.core.reconcile import BACK_OFF_S, MOST_ATTEMPTS, ROUND
 from property_video.defs import sensors
 from property_video.defs.io_managers import RecordIOManager
 from property_video.defs.reconciling import REQUEST_TAG
+from property_video.defs.resources import Outbox
 from property_video.defs.sensors import PRIORITY_TAG, uploads_sensor
 from property_video.intake.sources import Source, find_source
+from property_video.intake.uploads import open_uploads
 from property_video.store import keys
 from property_video.store.edits import add_edit
 from property_video.store.local import LocalStore
@@ -33,7 +35,7 @@ NOTHING = dg.GraphDefinition(name="film").to_job()
 class Uploads:
     """A plain object with what the sensor reads, and nothing else."""
 
-    folder: str
+    place: Path
     settle_s: float = SETTLE_S
 
 
@@ -68,7 +70,7 @@ class Watch:
 
     def tick(self) -> dg.SensorResult | dg.SkipReason:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
-        found = uploads_sensor(context, store=self.store, uploads=Uploads(str(self.uploads)))
+        found = uploads_sensor(context, store=self.store, uploads=Uploads(self.uploads), outbox=Outbox())
         assert isinstance(found, dg.SensorResult | dg.SkipReason)
         self.cursor = (context.cursor if isinstance(found, dg.SkipReason) else found.cursor) or ""
         return found
@@ -451,7 +453,7 @@ def test_edits_that_cannot_be_read_keep_their_campaign_waiting(watch):
 def test_a_name_that_is_no_slug_is_brought_to_one_and_its_run_finds_the_folder(watch):
     watch.drop("Villa Solana, 12 Calle Mayor")
     assert watch.requests().keys() == {"villa-solana-12-calle-mayor"}
-    found = find_source(watch.store, watch.uploads, "villa-solana-12-calle-mayor")
+    found = find_source(watch.store, open_uploads(watch.uploads), "villa-solana-12-calle-mayor")
     assert found == watch.uploads / "Villa Solana, 12 Calle Mayor"
 
 

@@ -14,6 +14,7 @@ from property_video.intake import photos as intake
 from property_video.intake.briefs import LARGEST_BRIEF, read_brief
 from property_video.intake.photos import analyse, listing_fingerprint, take_in
 from property_video.intake.sources import find_source, name_source
+from property_video.intake.uploads import open_uploads
 from property_video.media.upload_files import list_upload
 from property_video.media.weights import PACKAGE
 from property_video.store import keys
@@ -226,13 +227,13 @@ def test_without_the_network_words_tell_rooms_and_looks_are_taken_anew_once_it_i
 def test_a_folder_under_uploads_is_the_source_as_long_as_it_is_there(store, tmp_path, folder):
     uploads = tmp_path / "uploads"
     with pytest.raises(BadInput, match="has no photos"):
-        find_source(store, uploads, "oak")
-    name_source(store, uploads, "oak", folder)
-    assert find_source(store, uploads, "oak") == folder
+        find_source(store, open_uploads(uploads), "oak")
+    name_source(store, open_uploads(uploads), "oak", folder)
+    assert find_source(store, open_uploads(uploads), "oak") == folder
     (uploads / "oak").mkdir(parents=True)
-    assert find_source(store, uploads, "oak") == uploads / "oak"
+    assert find_source(store, open_uploads(uploads), "oak") == uploads / "oak"
     with pytest.raises(BadInput, match="takes its photos from"):
-        name_source(store, uploads, "oak", folder)
+        name_source(store, open_uploads(uploads), "oak", folder)
 
 
 def test_a_folder_under_uploads_that_is_gone_was_the_source(store, tmp_path, folder):
@@ -240,7 +241,7 @@ def test_a_folder_under_uploads_that_is_gone_was_the_source(store, tmp_path, fol
     shutil.move(folder, uploads / "oak")
     store.write(keys.record("uploaded_photos", "oak"), take_in(store, uploads / "oak", silent))
     shutil.rmtree(uploads / "oak")
-    assert find_source(store, uploads, "oak") == uploads / "oak"
+    assert find_source(store, open_uploads(uploads), "oak") == uploads / "oak"
 
 
 # --- the brief

@@ -23,7 +23,8 @@ from property_video.defs.metadata import Shown, check_results, check_specs, choi
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress, UploadsResource
 from property_video.defs.wanted import brief_in, wanted
-from property_video.intake.sources import find_source
+from property_video.intake.sources import find_source, source_address
+from property_video.intake.uploads import Uploads, open_uploads
 from property_video.orders.buyer import Means
 from property_video.orders.choosing import with_rooms
 from property_video.store import keys
@@ -64,7 +65,7 @@ def brief(
     campaign = context.partition_key
     with told_to_dagster():
         chosen = {key: value for key, value in config.model_dump().items() if value is not None}
-        written, recording = _brief_of(store, find_source(store, Path(uploads.folder), campaign), campaign)
+        written, recording = _brief_of(store, find_source(store, open_uploads(uploads.place), campaign), campaign)
         resolved = partial(wanted, campaign, written, recording)
         edit = checked_edit(Edit(values=chosen), load_moves(), storyboard_names())
         add_edit(store, campaign, edit, check=resolved)
@@ -128,7 +129,7 @@ def uploaded_photos(
 ):
     """Take the photos in, or keep those taken in before when their folder is gone."""
     with told_to_dagster():
-        uploaded = _photos_of(store, find_source(store, Path(uploads.folder), context.partition_key), context, progress)
+        uploaded = _photos_of(store, open_uploads(uploads.place), context, progress)
         findings = judge_photos(uploaded)
         metadata: Shown = {
             "contact sheet": picture(_sheet(store, uploaded), "all usable photos"),
@@ -150,16 +151,19 @@ def _verdict_rows(uploaded: UploadedPhotos) -> Iterator[dict[str, str]]:
         yield {"file": each.file, "verdict": "rejected", "size": "", "remark": f"{each.reason} {each.remedy}"}
 
 
-def _photos_of(store: Store, folder: Path, context: dg.AssetExecutionContext, progress: Progress) -> UploadedPhotos:
+def _photos_of(store: Store, uploads: Uploads, context: dg.AssetExecutionContext, progress: Progress) -> UploadedPhotos:
     from property_video.intake.photos import take_in
 
+    address = source_address(store, uploads, context.partition_key)
+    folder = find_source(store, uploads, context.partition_key)
     if not folder.exists():
         last = store.read(keys.record("uploaded_photos", context.partition_key), UploadedPhotos)
         if last is None:
-            raise BadInput(f"{folder} does not exist.", "Name the folder that holds the photos.")
-        context.log.warning(f"{folder} is gone; working with the {len(last.photos)} photos taken in before.")
+            raise BadInput(f"{address} does not exist.", "Name the folder that holds the photos.")
+        context.log.warning(f"{address} is gone; working with the {len(last.photos)} photos taken in before.")
         return last.model_copy(update={"found": len(last.photos)})
-    return take_in(store, folder, partial(progress, "uploaded_photos"))
+    uploaded = take_in(store, folder, partial(progress, "uploaded_photos"))
+    return uploaded.model_copy(update={"source": address})
 
 
 def _sheet(store: Store, uploaded: UploadedPhotos) -> bytes:
