@@ -7,9 +7,10 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from property_video.core.buying import Market
 from property_video.core.ledger import Owner
@@ -23,6 +24,7 @@ def means_of(
     services: Callable[[], AbstractContextManager[Services]],
     asking: Asking,
     month_limit: Micros | None = None,
+    slots: Mapping[str, int] = MappingProxyType({}),
 ) -> Means:
     """The means of this process.
 
@@ -31,6 +33,7 @@ def means_of(
         services: opens the services that there are keys for.
         asking: the vision models that there are keys for.
         month_limit: the most that a client's campaigns may cost in a month.
+        slots: how many orders may be at a provider at once.
     """
     host = socket.gethostname()
 
@@ -47,4 +50,5 @@ def means_of(
         sleep=time.sleep,
         rng=random.Random(),  # noqa: S311 - spreads requests in time
         month_limit=month_limit,
+        slots=slots,
     )

@@ -10,7 +10,7 @@ Not here: when anything is done (pump.py, core/ladder.py), what is asked for (co
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from property_video.orders.journal import Journal
 from property_video.orders.making import embedded_take, embedded_track, hosted_take, make_track
 from property_video.orders.place import find_take, find_track
 from property_video.orders.pump import Progress, Pump, strays
+from property_video.orders.slots import Slots
 from property_video.providers.base import ClipProvider, OnProgress, TrackProvider
 from property_video.providers.hosted import PredictionApi
 from property_video.providers.vision import Vision
@@ -64,6 +65,7 @@ class Means:
         sleep: waits so many seconds.
         rng: spreads polls and retries.
         month_limit: the most that a client's campaigns may cost in a month; None for any amount.
+        slots: how many orders may be at a provider at once, over all runs; any number where there is no limit.
     """
 
     market: Market
@@ -75,6 +77,7 @@ class Means:
     sleep: Callable[[float], None]
     rng: Random
     month_limit: Micros | None = None
+    slots: Mapping[str, int] = field(default_factory=dict)
 
     def clerk(self, store: Store, wishes: Wishes) -> Clerk:
         """Who writes for a campaign in this process."""
@@ -186,6 +189,14 @@ class Buyer:
         work = (*wanted, *strays(self.journal, wanted))
         if not work:
             return
+        slots = Slots(
+            self._store,
+            self._means.slots,
+            owner=self._means.owner,
+            is_gone=self._clerk.is_gone,
+            clock=self._means.clock,
+            rng=self._means.rng,
+        )
         with self._means.services() as services:
             pump = Pump(
                 self._clerk,
@@ -194,6 +205,7 @@ class Buyer:
                 self._store,
                 sleep=sleep,
                 rng=self._means.rng,
+                slots=slots,
                 on_progress=self._tell,
                 say=self._say,
             )

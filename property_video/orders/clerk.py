@@ -62,6 +62,11 @@ class Clerk:
         self.journal.append(order, Claimed(at=now, owner=self._owner))
         return True
 
+    def is_gone(self, owner: Owner) -> bool:
+        """Whether another process is gone for certain: dead on this machine, or silent for long on another one."""
+        alive = self._is_alive(owner) if owner != self._owner else True
+        return alive is False or (alive is None and self.journal.silent_s(owner, self.clock()) >= self.policy.lease_s)
+
     def seen(self, order: str) -> OrderState:
         """How an order stands, also when another process works on it."""
         state = self.journal.state(order)

@@ -77,6 +77,7 @@ from property_video.core.ledger import (
 from property_video.core.outputs import MediaRef
 from property_video.orders.clerk import Clerk
 from property_video.orders.journal import Journal, Overtaken
+from property_video.orders.slots import Slots
 from property_video.providers.hosted import TERMINAL, FileRef, Prediction, PredictionApi
 from property_video.store import keys
 from property_video.store.disk import sha256_of
@@ -99,6 +100,9 @@ SUFFIXES: Final[Mapping[Medium, tuple[str, ...]]] = {
     "image": (".png", ".jpg", ".jpeg", ".webp"),
 }
 """Extensions that an output may keep in the store; any other becomes the first of its row."""
+
+GONE_FROM_PROVIDER: Final = frozenset({"succeeded", "downloaded", "settled", "rejected", "gone", "lost"})
+"""Stages of an attempt whose prediction does not run any more, and that is not tried again at once."""
 
 OUT_OF_SERVICE: Final = frozenset({401, 402, 403})
 """Refusals that are about us, not about what was asked: nothing else is sent to that provider."""
@@ -167,6 +171,7 @@ class Pump:
         store: where outputs go.
         sleep: waits so many seconds.
         rng: spreads polls and retries.
+        slots: how many orders may be at a provider at once; None for any number.
         on_progress: told whenever an order has changed.
         say: told what a person should know at once; each thing is said once.
     """
@@ -180,13 +185,14 @@ class Pump:
         *,
         sleep: Callable[[float], None],
         rng: Random,
+        slots: Slots | None = None,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._clerk, self._journal, self._clock, self._policy = clerk, clerk.journal, clerk.clock, clerk.policy
         self._services, self._hands, self._store = services, hands, store
         self._sleep, self._rng = sleep, rng
-        self._on_progress, self._say = on_progress, say
+        self._slots, self._on_progress, self._say = slots, on_progress, say
         self._closed: dict[str, str] = {}
         self._held: dict[str, datetime] = {}
         self._due: dict[str, datetime] = {}
@@ -220,6 +226,8 @@ class Pump:
         try:
             with self._store.scratch("orders") as folder:
                 self._folder = folder
+                if self._slots is not None and any(not self._journal.state(order).closed for order in work):
+                    self._slots.recall(self._journal.campaign)
                 self._drive(round_, wait)
         finally:
             self._clerk.sign_off()
@@ -292,7 +300,11 @@ class Pump:
     def _advance(self, round_: "_Round", order: HostedOrder, idle: bool) -> bool:
         if order.after in round_.stopped:
             raise round_.stopped[order.after]
+        if not self._may_begin(order):
+            self._wait(order, FOLLOW_S)
+            return False
         if not self._clerk.owns(order.id):
+            self._give_back(order, order_is_ours=False)
             self._wait(order, FOLLOW_S)
             return False
         state = self._journal.state(order.id)
@@ -322,8 +334,38 @@ class Pump:
                 self._clerk.do(order, step)
             case _:
                 assert state.attempt is not None
-                return self._act(order, state.attempt, step, before.output if before is not None else "")
+                moved = self._act(order, state.attempt, step, before.output if before is not None else "")
+                self._give_back(order)
+                return moved
+        self._give_back(order)
         return True
+
+    # --- slots
+
+    def _may_begin(self, order: HostedOrder) -> bool:
+        """Whether an order that nobody has begun has a slot: its patience runs from the time that it is begun.
+
+        A link of a chain, and whatever comes after a first attempt, takes its slot when it is placed.
+        """
+        if (
+            self._slots is None
+            or not order.rungs
+            or order.after
+            or self._journal.state(order.id).claimed_at is not None
+        ):
+            return True
+        provider = order.rungs[0].provider
+        return provider not in self._services or self._slots.take(provider, self._slot_name(order))
+
+    def _give_back(self, order: HostedOrder, *, order_is_ours: bool = True) -> None:
+        """Free the order's slot when nothing of it is at its provider, nor will be at once."""
+        state = self._journal.state(order.id)
+        stage = state.attempt.stage if state.attempt is not None else ""
+        if self._slots is not None and (not order_is_ours or state.closed or stage in GONE_FROM_PROVIDER):
+            self._slots.free(self._slot_name(order))
+
+    def _slot_name(self, order: HostedOrder) -> str:
+        return f"{self._journal.campaign}/{order.id}"
 
     def _act(self, order: HostedOrder, attempt: Attempt, step: Step, before: str) -> bool:
         """Carry out a step of the attempt that is under way."""
@@ -357,9 +399,15 @@ class Pump:
 
     def _place(self, order: HostedOrder, attempt: Attempt, step: Place, before: str) -> bool:
         rung, service = step.rung, self._service(attempt)
+        name = self._slot_name(order)
+        if self._slots is not None and not self._slots.take(rung.provider, name):
+            self._wait(order, FOLLOW_S)
+            return False
         try:
             inputs = self._inputs(order, attempt, rung, service, before)
             sent = self._clock()
+            if self._slots is not None:
+                self._slots.sending(name, step.cancel_after_s + self._policy.call_s + self._policy.stop_s)
             self._write(order, Sending(at=sent, inputs=inputs, cancel_after_s=step.cancel_after_s))
             if (self._clock() - sent).total_seconds() > self._policy.call_s / 2:
                 raise TransientError("Writing it down took too long.")  # others may count on it to have arrived

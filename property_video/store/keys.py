@@ -30,13 +30,33 @@ def is_shown(key: str) -> bool:
     return key.startswith(f"{SHOWN}/")
 
 
+FILMS = "films"
+"""The folder of all published films."""
+
+JOURNALS = "journal"
+"""The folder of all campaigns' journals."""
+
+LAYOUT = "layout.json"
+"""Which layout the store has."""
+
+
+def backup(layout: int, key: str) -> str:
+    """What a key held before the store left a layout."""
+    return f"backups/layout-{layout}/{key}"
+
+
 SHOWN = "shown"
 """What hosted models fetch, as long as their orders are under way."""
 
 
 def record(asset: str, campaign: str) -> str:
     """The record that an asset last materialized for a campaign."""
-    return f"records/{asset}/{checked_slug(campaign)}.json"
+    return f"{records(asset)}/{checked_slug(campaign)}.json"
+
+
+def records(asset: str) -> str:
+    """The folder of an asset's records."""
+    return f"records/{asset}"
 
 
 def take(campaign: str, asset: str, fingerprint: str) -> str:
@@ -95,7 +115,7 @@ def journal_entry(campaign: str, order: str, number: int) -> str:
 
 def journal(campaign: str, order: str = "") -> str:
     """The folder of all events of an order, or of all orders of a campaign."""
-    return f"journal/{checked_slug(campaign)}" + (f"/{order}" if order else "")
+    return f"{JOURNALS}/{checked_slug(campaign)}" + (f"/{order}" if order else "")
 
 
 def answer(fingerprint: str) -> str:
@@ -118,14 +138,14 @@ def sign_of_life(owner: str) -> str:
     return f"owners/{owner}.json"
 
 
-def slot_event(provider: str, slot: int, number: int) -> str:
+def slot_event(provider: str, which: int, number: int) -> str:
     """One event of a slot at a provider; both numbers run from 1."""
-    return f"{slots(provider)}/{slot:04d}/{number:06d}.json"
+    return f"{slot(provider, which)}/{number:06d}.json"
 
 
-def slot(provider: str, slot: int) -> str:
+def slot(provider: str, which: int) -> str:
     """The folder of a slot's events."""
-    return f"{slots(provider)}/{slot:04d}"
+    return f"{slots(provider)}/{which:04d}"
 
 
 def slots(provider: str) -> str:
@@ -206,7 +226,7 @@ MEMORY = "automation/memory.json"
 
 def film(campaign: str) -> str:
     """A campaign's last film under its own name, for people and the media server: a link to the media file."""
-    return f"films/{checked_slug(campaign)}.mp4"
+    return f"{FILMS}/{checked_slug(campaign)}.mp4"
 
 
 def table(name: str, campaign: str) -> str:

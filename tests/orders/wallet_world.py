@@ -36,6 +36,7 @@ from property_video.orders.clerk import Clerk
 from property_video.orders.journal import Journal
 from property_video.orders.pump import Progress, Pump
 from property_video.providers.hosted import FileRef, Prediction
+from property_video.store.base import Entry
 
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CAMPAIGN, CLIENT = "oak-street", "Costa Lenta"
@@ -306,6 +307,10 @@ class MemoryStore:
         self.world.cross()
         deep = {key.removeprefix(f"{prefix}/").split("/")[0] for key in self.records if key.startswith(f"{prefix}/")}
         return [f"{prefix}/{name}" for name in sorted(deep)]
+
+    def walk(self, prefix: str) -> Iterator[Entry]:
+        self.world.cross()
+        return iter([Entry(key, 0, 0.0, "") for key in self.records if key.startswith(f"{prefix}/")])
 
     def remove(self, key: str) -> int:
         with self._call():
