@@ -13,8 +13,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from enum import StrEnum
 from functools import wraps
 from pathlib import Path
 from types import FrameType
@@ -26,7 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from property_video.core.campaign import checked_slug, slug_for_folder
-from property_video.core.errors import BadInput, PropertyVideoError
+from property_video.core.errors import BadInput, CampaignBusy, PropertyVideoError
 from property_video.progress import Bars, Lines
 from property_video.settings import PACKAGE, Settings, read_settings
 
@@ -666,8 +667,11 @@ def doctor(
     live: Annotated[
         bool, typer.Option("--live", help="Compare hosted models with what their provider publishes today.")
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what is safe to mend in the store and the run history.")
+    ] = False,
 ) -> None:
-    """Check this machine: versions, codecs, space, folders, keys. Exit 1 when something is not as it should be."""
+    """Check this machine, the store, the journal and the run history. Exit 1 when something is not as it should be."""
     from property_video.engine.checkup import examine, examine_models
 
     settings = read_settings()
@@ -680,6 +684,29 @@ def doctor(
     _wide().print(table)
     if not all(finding.fine for finding in findings):
         raise typer.Exit(1)
+    if _flaws_left(settings, repair):
+        raise typer.Exit(1)
+
+
+def _flaws_left(settings: Settings, repair: bool) -> bool:
+    """Tell what is not as it should be in what is recorded, and mend it; whether something of it stays so."""
+    from property_video.engine.home import CONFIG, opened_instance
+    from property_video.engine.repair import find_flaws
+    from property_video.store.opening import open_store
+
+    store, left = open_store(settings.store), False
+    with opened_instance(settings) if (settings.home / CONFIG).is_file() else nullcontext() as instance:
+        for flaw in find_flaws(store, instance):
+            told_how = "people must decide" if flaw.mend is None else "`property-video doctor --repair` mends it"
+            mended = False
+            if repair and flaw.mend is not None:
+                try:
+                    told_how, mended = flaw.mend(), True
+                except CampaignBusy as busy:
+                    told_how = str(busy)
+            out.print(f"{flaw.where}: {flaw.what}: {told_how}", markup=False)
+            left = left or not mended
+    return left
 
 
 @app.command()
@@ -695,27 +722,51 @@ def prune(
     out.print(f"Removed {pruned.films} films and {pruned.media} media files: {pruned.bytes / 1e6:.1f} MB.")
 
 
+class Subject(StrEnum):
+    """What `bench` measures."""
+
+    FILM = "film"
+    SCALE = "scale"
+
+
 @app.command()
 @told
 def bench(
+    subject: Annotated[
+        Subject, typer.Argument(help="film: one film, against its peers; scale: what many campaigns cost.")
+    ] = Subject.FILM,
     out_file: Annotated[Path, typer.Option("--out", help="Write all numbers here, as JSON.")] = Path("bench.json"),
-    quick: Annotated[bool, typer.Option("--quick", help="Two short scenes, once: plausible, not exact.")] = False,
-    rounds: Annotated[int | None, typer.Option(min=1, help="How often; 3, or 1 with --quick.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A fraction of the work: plausible, not exact.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, help="How often a film; 3, or 1 with --quick.")] = None,
 ) -> None:
-    """Measure speed and memory on this machine: against x264 alone, MoviePy, plain function calls. Takes minutes."""
+    """Measure speed and memory on this machine: one film against x264 and MoviePy, or many campaigns. Takes minutes."""
+    target = _checked_out(out_file)
+    assert target is not None
+    measuring = _bench_film if subject is Subject.FILM else _bench_scale
+    measuring(target, quick, rounds)
+    out.print(f"Numbers: {target}", markup=False)
+
+
+def _bench_film(target: Path, quick: bool, rounds: int | None) -> None:
     from property_video.bench.contest import ROUNDS, measure
     from property_video.bench.figures import costs, figures, shares
     from property_video.bench.report import cost_table, figure_table, machine, share_table, write_json
 
-    target, on = _checked_out(out_file), machine()
-    assert target is not None
-    many = rounds or (1 if quick else ROUNDS)
+    many, on = rounds or (1 if quick else ROUNDS), machine()
     measured = measure(rounds=many, quick=quick, photos=SAMPLE, tell=lambda what: err.print(f"{what} …", markup=False))
     write_json(measured, on, target)
-    wide = out if out.is_terminal else Console(width=200, highlight=False)
-    wide.print(figure_table(figures(measured), many))
-    wide.print(cost_table(costs(measured)), share_table(shares(measured)))
-    out.print(f"Numbers: {target}", markup=False)
+    _wide().print(figure_table(figures(measured), many))
+    _wide().print(cost_table(costs(measured)), share_table(shares(measured)))
+
+
+def _bench_scale(target: Path, quick: bool, rounds: int | None) -> None:
+    from property_video.bench.report import machine
+    from property_video.bench.scale import measure, table, write_json
+
+    on = machine()
+    rows = measure(quick=quick, tell=lambda what: err.print(f"{what} …", markup=False))
+    write_json(rows, on, target)
+    _wide().print(table(rows))
 
 
 if __name__ == "__main__":

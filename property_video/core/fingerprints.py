@@ -3,7 +3,7 @@
 An output fingerprint hashes everything that decides one output: its inputs, its settings and the version of the
 code that makes it. Equal means: found, not made again.
 
-Not here: hashing of files (store/local.py streams those).
+Not here: hashing of files (store/disk.py streams those).
 """
 
 import hashlib

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from property_video.core.errors import PropertyVideoError
+from property_video.core.errors import PropertyVideoError, StoreError
 from property_video.core.model_drift import drift
 from property_video.core.models import MusicModel, VideoModel
 from property_video.core.places import Bucket
@@ -103,7 +103,7 @@ def _codecs() -> Iterator[Condition]:
 def _folders(settings: Settings) -> Iterator[Condition]:
     for what, folder in (("home", settings.home), ("store", settings.store), ("uploads", settings.uploads)):
         if isinstance(folder, Bucket):
-            yield Condition(what, str(folder))
+            yield _bucket(what, folder)
             continue
         there = _nearest(folder)
         try:
@@ -115,6 +115,16 @@ def _folders(settings: Settings) -> Iterator[Condition]:
         free = shutil.disk_usage(there).free
         enough = free >= LEAST_SPACE or what == "uploads"
         yield Condition(what, f"{folder}, {free / 1e9:.1f} GB free{'' if enough else ': too little'}", enough)
+
+
+def _bucket(what: str, place: Bucket) -> Condition:
+    from property_video.store.s3_bucket import S3Bucket
+
+    try:
+        S3Bucket(place, tries=2).list("", deep=False)
+    except StoreError as error:
+        return Condition(what, str(error), fine=False)
+    return Condition(what, f"{place}, can be read")
 
 
 def _nearest(folder: Path) -> Path:

@@ -21,16 +21,19 @@ UNFINISHED: Final = [
 """Queued runs have no process yet; nor has a run that starts, as long as no event names one."""
 
 
+def dead_runs(instance: dg.DagsterInstance) -> list[tuple[dg.DagsterRun, int]]:
+    """Runs of this machine that are under way for the history, and the processes of them, which are gone."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    return [(run, pid) for run in runs if (pid := gone_worker(instance, run)) is not None]
+
+
 def reap_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark runs of this machine failed whose process is gone; return their ids."""
-    reaped = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        pid = gone_worker(instance, run)
-        if pid is not None:
-            instance.report_run_failed(
-                run,
-                f"Its process {pid} is gone (killed, or the machine went down). "
-                "What it finished is kept; the next run goes on from there.",
-            )
-            reaped.append(run.run_id)
-    return reaped
+    dead = dead_runs(instance)
+    for run, pid in dead:
+        instance.report_run_failed(
+            run,
+            f"Its process {pid} is gone (killed, or the machine went down). "
+            "What it finished is kept; the next run goes on from there.",
+        )
+    return [run.run_id for run, _ in dead]

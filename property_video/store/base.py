@@ -78,6 +78,12 @@ class Store(Protocol):
     def sweep_scratch(self) -> int:
         """Remove the scratch folders whose owners are gone; return how many there were."""
 
+    def unfinished(self) -> int:
+        """How many leftovers of processes there are that were killed: in scratch, and what was only half sent."""
+
+    def sweep_unfinished(self) -> int:
+        """Remove them; return how many there were."""
+
     # --- records
 
     def read(self, key: str, kind: type[R]) -> R | None:

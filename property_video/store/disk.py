@@ -52,6 +52,16 @@ class Scratch:
                 take(owned.enter_context(lock_file(folder / OWNER)), ALONE)
             yield folder
 
+    def left(self) -> list[Path]:
+        """The folders whose owners are gone.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        with translated(self._base):
+            folders = self._base.iterdir() if self._base.is_dir() else ()
+            return [folder for folder in sorted(folders) if folder.is_dir() and not _is_owned(folder)]
+
     def sweep(self) -> int:
         """Remove the folders whose owners are gone; return how many there were.
 
@@ -60,8 +70,7 @@ class Scratch:
         """
         with translated(self._base), lock_file(self._lock) as lock:
             take(lock, ALONE)
-            folders = self._base.iterdir() if self._base.is_dir() else ()
-            left = [folder for folder in sorted(folders) if folder.is_dir() and not _is_owned(folder)]
+            left = self.left()
             for folder in left:
                 shutil.rmtree(folder, ignore_errors=True)
         return len(left)

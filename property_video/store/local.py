@@ -91,6 +91,14 @@ class LocalStore:
         """Remove the scratch folders whose owners are gone; return how many there were."""
         return Scratch(self.path(keys.SCRATCH), self.path(keys.SCRATCH_LOCK)).sweep()
 
+    def unfinished(self) -> int:
+        """How many scratch folders are left whose owners are gone."""
+        return len(Scratch(self.path(keys.SCRATCH), self.path(keys.SCRATCH_LOCK)).left())
+
+    def sweep_unfinished(self) -> int:
+        """Remove them: nothing is ever half written elsewhere."""
+        return self.sweep_scratch()
+
     # --- records
 
     def write(self, key: str, record: BaseModel) -> None:
@@ -200,7 +208,11 @@ class LocalStore:
         Raises:
             StoreError: the folder is there and cannot be read.
         """
-        return [f"{prefix}/{entry.name}" for entry in self._children(prefix) if not entry.name.startswith(".")]
+        return [
+            entry.relative_to(self.root).as_posix()
+            for entry in self._children(prefix)
+            if not entry.name.startswith(".")
+        ]
 
     def walk(self, prefix: str) -> Iterator[Entry]:
         """All keys under a folder ("" for the root), at any depth; temporary names left out.

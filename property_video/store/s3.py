@@ -33,6 +33,9 @@ LINK_S: Final = 2 * 3600
 """Seconds for which a hosted model can fetch a picture. It may wait and run for 45 minutes (providers.md §1.4), and
 nobody waits for one longer than half an hour; links made with a role's credentials end with those at the latest."""
 
+HALF_SENT_S: Final = 24 * 3600.0
+"""Seconds after which an upload in parts is taken to be of a dead process."""
+
 AT_ONCE: Final = 8
 """Small files that are fetched at once."""
 
@@ -132,6 +135,14 @@ class S3Store:
     def sweep_scratch(self) -> int:
         """Remove the folders whose owners are gone, on this machine; return how many there were."""
         return self._scratch.sweep()
+
+    def unfinished(self) -> int:
+        """How many scratch folders of this machine are left, and uploads in parts that nobody has gone on with."""
+        return len(self._scratch.left()) + len(self._bucket.unfinished(HALF_SENT_S))
+
+    def sweep_unfinished(self) -> int:
+        """Remove them. Parts that were sent cost money until then, and no listing shows them."""
+        return self.sweep_scratch() + sum(map(self._bucket.abort, self._bucket.unfinished(HALF_SENT_S)))
 
     # --- records
 

@@ -6,6 +6,7 @@ retries: exponential, at most 20 s between two tries), then it is a `StoreError`
 Not here: what is kept there (s3.py), credentials (boto3 finds them: environment, profile, or the machine's role).
 """
 
+import builtins
 import functools
 import secrets
 from collections.abc import Iterator
@@ -223,6 +224,24 @@ class S3Bucket:
         assert at is not None
         entries = [entry for entry in entries if not entry.key.endswith("/") and entry.key]
         return Listed(entries, folders, at)
+
+    def unfinished(self, older_s: float) -> builtins.list[tuple[str, str]]:
+        """Uploads in parts that were begun so many seconds ago or earlier and not ended: key and id."""
+        with self._told(""):
+            answer = self.client.list_multipart_uploads(Bucket=self.bucket.name, Prefix=self._start)
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return [
+            (self._key(each["Key"]), each["UploadId"])
+            for each in answer.get("Uploads", ())
+            if (now - each["Initiated"]).total_seconds() >= older_s
+        ]
+
+    def abort(self, upload: tuple[str, str]) -> int:
+        """Forget an upload in parts; 1."""
+        key, id_ = upload
+        with self._told(key):
+            self.client.abort_multipart_upload(**self._at(key), UploadId=id_)
+        return 1
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self.bucket.name, "Key": f"{self._start}{key}"}

@@ -335,6 +335,21 @@ def test_pruning_removes_what_no_record_names(s3: S3, s3_store: S3Store):
     assert (s3_store.holds(named), s3_store.holds(spare)) == (True, False)
 
 
+# --- what killed processes leave
+
+
+def test_uploads_in_parts_that_nobody_goes_on_with_are_found_and_removed(s3: S3, s3_store: S3Store, monkeypatch):
+    bucket = s3_store._bucket.bucket
+    for key in ("films/here/media/aa/a.mp4", "elsewhere/a.mp4"):
+        s3.client.create_multipart_upload(Bucket=bucket.name, Key=key)
+    assert s3_store.unfinished() == 0, "somebody may still send"
+    monkeypatch.setattr("property_video.store.s3.HALF_SENT_S", 0.0)
+    assert s3_store.unfinished() == 1
+    assert s3_store.sweep_unfinished() == 1
+    left = s3.client.list_multipart_uploads(Bucket=bucket.name)["Uploads"]
+    assert [each["Key"] for each in left] == ["elsewhere/a.mp4"], "what is not ours is left alone"
+
+
 # --- memory
 
 TRANSFER = """
