@@ -742,8 +742,10 @@ def bench(
     """Measure speed and memory on this machine: one film against x264 and MoviePy, or many campaigns. Takes minutes."""
     target = _checked_out(out_file)
     assert target is not None
-    measuring = _bench_film if subject is Subject.FILM else _bench_scale
-    measuring(target, quick, rounds)
+    if subject is Subject.FILM:
+        _bench_film(target, quick, rounds)
+    else:
+        _bench_scale(target, quick)
     out.print(f"Numbers: {target}", markup=False)
 
 
@@ -759,7 +761,7 @@ def _bench_film(target: Path, quick: bool, rounds: int | None) -> None:
     _wide().print(cost_table(costs(measured)), share_table(shares(measured)))
 
 
-def _bench_scale(target: Path, quick: bool, rounds: int | None) -> None:
+def _bench_scale(target: Path, quick: bool) -> None:
     from property_video.bench.report import machine
     from property_video.bench.scale import measure, table, write_json
 
