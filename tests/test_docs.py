@@ -14,9 +14,23 @@ from property_video.settings import read_settings
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+PRODUCTION = ROOT / "dagster_home" / "production"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("CHANGELOG.md"))]
 
-COMMANDS = ("make", "estimate", "upgrade", "orders", "demo", "dev", "edit", "films", "doctor", "prune", "bench")
+COMMANDS = (
+    "make",
+    "estimate",
+    "upgrade",
+    "orders",
+    "demo",
+    "dev",
+    "edit",
+    "log",
+    "films",
+    "doctor",
+    "prune",
+    "bench",
+)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +128,19 @@ def test_every_setting_is_documented(everything):
     assert {name for name in names if name not in everything} == set()
 
 
+def environment_of_production() -> set[str]:
+    """Names of environment variables that Dagster's own files ask for."""
+    return {name for file in PRODUCTION.glob("*.yaml") for name in re.findall(r"env: (\w+)", file.read_text("utf-8"))}
+
+
+def test_every_setting_of_production_is_documented():
+    page = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
+    assert {name for name in environment_of_production() if f"`{name}`" not in page} == set()
+
+
 def test_every_setting_that_a_document_names_is_read(everything):
-    assert set(re.findall(r"\bPROPERTY_VIDEO_[A-Z_]+\b", everything)) <= environment_read()
+    named = set(re.findall(r"\bPROPERTY_VIDEO_[A-Z_]+\b", everything))
+    assert named <= environment_read() | environment_of_production()
 
 
 def test_documented_defaults_are_the_defaults(readme):
@@ -177,4 +202,4 @@ def exists(name: str, beside: Path) -> bool:
         return True
     if "/" not in name and any((ROOT / "property_video").rglob(name)):
         return True
-    return any((place / name).exists() for place in (ROOT, ROOT / "property_video", beside))
+    return any((place / name).exists() for place in (ROOT, ROOT / "property_video", PRODUCTION, beside))

@@ -1,4 +1,4 @@
-"""A full disk: a clear error, nothing half-written under a final name, and the next run works."""
+"""A full or read-only disk: a clear error, nothing half-written under a final name, and the next run works."""
 
 import resource
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Studio
-from make_kit import Place, assert_finished, assert_sound, write_listing
+from make_kit import Place, assert_finished, assert_sound, send_at, write_listing
 
 from property_video.core.errors import StoreFull
 from property_video.core.records import Record
@@ -84,14 +84,14 @@ def resize(disk: Path, megabytes: float) -> None:
     subprocess.run(["mount", "-o", f"remount,size={int(megabytes * 1024)}k", disk], check=True)
 
 
-def failed(place: Place) -> str:
-    """The one line that a `make` says that finds no room."""
+def failed(place: Place, why: str = "No space is left") -> str:
+    """The one line that a `make` says that cannot write."""
     process = place.start()
     _, complaint = process.communicate(timeout=240)
     assert process.returncode == 1, complaint
     assert "Traceback" not in complaint
     (error,) = [line for line in complaint.splitlines() if line.startswith("Error:")]
-    assert "No space is left" in error
+    assert why in error
     return error
 
 
@@ -148,3 +148,24 @@ def test_a_clip_longer_than_files_may_be_is_refused_clearly(
     assert_sound(place)
     assert list(place.store.glob("scratch/*")) == []
     assert_finished(place, place.made())
+
+
+@pytest.mark.slow
+def test_a_store_that_turned_read_only_is_told_as_such_and_goes_on_when_it_is_mended(
+    tmp_path: Path, photos: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As Linux does with a disk that fails: everything can be read, nothing written."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "home"))
+    place = Place(tmp_path, photos, disk / "store")
+    resize(disk, 100)
+    send_at(place.start(), place.finished_scenes)
+    takes = place.takes()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "remount,ro", "tmpfs", disk], check=True)
+    for _ in range(2):
+        assert str(disk) in failed(place, "Read-only file system")
+        assert_sound(place)
+        assert place.takes() == takes
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "remount,rw", "tmpfs", disk], check=True)
+    summary = place.made()
+    assert {take.parent.name for take in takes} <= set(summary["reused"])
+    assert_finished(place, summary)

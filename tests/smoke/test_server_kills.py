@@ -114,7 +114,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
             yield World(servers, place, service, random.Random(KILLS))
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(5400)
 def test_every_film_comes_out_whatever_is_killed(world: World):
     begun = time.monotonic()
     wait_until(lambda: bool(world.servers.workers()), world.runs, 180)
