@@ -711,6 +711,36 @@ def _flaws_left(settings: Settings, repair: bool) -> bool:
 
 @app.command()
 @told
+def delete(
+    campaign: Annotated[str, typer.Argument(help="The campaign.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a campaign: its uploads, photos, clips, films, records and runs. What was paid stays, without its name."""
+    from property_video.engine.deleting import delete_campaign, estate_of
+    from property_video.engine.home import opened_instance
+
+    settings, name = read_settings(), checked_slug(campaign)
+    with opened_instance(settings) as instance:
+        estate = estate_of(settings, instance, name)
+        uploads = f", and the folder {estate.address} with its photos" if estate.address else ""
+        out.print(f"{name}: {len(estate.files)} records, {len(estate.runs)} runs{uploads}.", markup=False)
+        if not yes:
+            typer.confirm("Delete all of it for good?", abort=True)
+        deleted = delete_campaign(settings, instance, name)
+    out.print(f"Deleted {len(estate.files)} records, {len(estate.runs)} runs, {deleted.uploaded_files} uploaded files.")
+    if deleted.pruned is None:
+        out.print("A film is being made: photos and clips in the store go with the next `property-video prune`.")
+    else:
+        freed = deleted.pruned.bytes / 1e6
+        out.print(f"Removed {deleted.pruned.media} media files that nothing else needs: {freed:.1f} MB.")
+    if estate.spent:
+        from property_video.core.money import in_usd
+
+        out.print(f"Kept: what was paid, {_dollars(in_usd(estate.spent))}, without the campaign's name.")
+
+
+@app.command()
+@told
 def prune(
     keep: Annotated[int, typer.Option(min=1, help="Films to keep of every campaign; the last one always stays.")] = 3,
 ) -> None:

@@ -121,7 +121,10 @@ def reconcile(
     gaze = _Gaze(store, uploads, dropping.settle_s, named, of_campaign, now, warn)
     for campaign in names:
         standing = gaze.standing(campaign, noted=campaign in changes.values() or campaign in before.open)
-        if standing is not None:
+        if standing is None and campaign in changes.values() and gaze.is_deleted(campaign):
+            memory.open.pop(campaign, None)
+            memory.there.pop(campaign, None)
+        elif standing is not None:
             _remember(memory, campaign, looked(memory.open.get(campaign), standing), standing.mark)
 
     candidates = [*asked(memory), *waiting(memory, now)[:MOST_LOOKS]]
@@ -197,6 +200,13 @@ class _Gaze:
             return None
         self.seen.add(campaign)
         return standing
+
+    def is_deleted(self, campaign: str) -> bool:
+        """Whether nothing is left of a campaign: then nothing is remembered of it either."""
+        is_left = campaign in self._named.folders or self._store.exists(keys.record("uploaded_photos", campaign))
+        if not is_left:
+            self.seen.add(campaign)
+        return not is_left
 
     def _standing(self, campaign: str, noted: bool) -> Standing:
         name = self._named.folders.get(campaign)

@@ -14,6 +14,8 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.definitions.events import AssetKeyPartitionKey
 from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus, PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
@@ -146,15 +148,14 @@ def _launch(
     from property_video.definitions import build_defs
 
     instance.add_dynamic_partitions("campaign", list(campaigns))
-    backfill = PartitionBackfill.from_asset_partitions(
+    pieces = {AssetKeyPartitionKey(dg.AssetKey(asset), campaign) for asset in assets for campaign in campaigns}
+    graph = build_defs(settings).resolve_asset_graph()
+    backfill = PartitionBackfill.from_asset_graph_subset(
         backfill_id=make_new_backfill_id(),
-        asset_graph=build_defs(settings).resolve_asset_graph(),
-        partition_names=list(campaigns),
-        asset_selection=[dg.AssetKey(asset) for asset in assets],
+        asset_graph_subset=AssetGraphSubset.from_asset_partition_set(pieces, graph),
         backfill_timestamp=now,
         tags={**BEHIND, **tags},
         dynamic_partitions_store=instance,
-        all_partitions=False,
         title=title,
         description=None,
         run_config=None,

@@ -101,6 +101,13 @@ class BucketUploads:
         start = self._bucket.address("")
         return address.removeprefix(start) if address.startswith(start) else ""
 
+    def remove(self, name: str) -> int:
+        """Remove every object under that name."""
+        entries = self._bucket.list(name, deep=True).entries
+        for entry in entries:
+            self._bucket.remove(entry.key)
+        return len(entries)
+
     def _base(self) -> Path:
         if self._fetched is None:
             self._fetched = self._open.enter_context(self._scratch.folder("uploads"))

@@ -6,6 +6,7 @@ Not here: what is in one campaign's folder (media/upload_files.py), which folder
 
 import functools
 import os
+import shutil
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +47,9 @@ class Uploads(Protocol):
 
     def name_of(self, address: str) -> str:
         """The name of a folder here, by its address; "" for any other address."""
+
+    def remove(self, name: str) -> int:
+        """Remove a folder with everything in it; return how many files that were."""
 
 
 def open_uploads(place: Place) -> Uploads:
@@ -99,6 +103,19 @@ class FolderUploads:
         """The last part of the path of a folder here."""
         path = Path(address)
         return path.name if path.parent == self._root.resolve() else ""
+
+    def remove(self, name: str) -> int:
+        """Remove a folder; a link to one elsewhere is removed, not what it leads to."""
+        folder = self.folder(name)
+        try:
+            if folder.is_symlink():
+                folder.unlink()
+                return 0
+            files = sum(path.is_file() for path in folder.rglob("*"))
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be removed: {error.strerror}.", "Check its rights.") from error
+        return files
 
 
 def _mark(status: os.stat_result) -> tuple[str, float]:

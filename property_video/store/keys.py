@@ -118,6 +118,16 @@ def journal(campaign: str, order: str = "") -> str:
     return f"{JOURNALS}/{checked_slug(campaign)}" + (f"/{order}" if order else "")
 
 
+def closed_account(name: str) -> str:
+    """What a deleted campaign has cost; `name` is a hash that tells nothing of it."""
+    return f"closed-accounts/{name}.json"
+
+
+def deletion(campaign: str) -> str:
+    """What is being removed of a campaign, until all of it is."""
+    return f"deletions/{checked_slug(campaign)}.json"
+
+
 def answer(fingerprint: str) -> str:
     """What a vision model answered, by the fingerprint of what it was asked."""
     return f"answers/{fingerprint}.json"

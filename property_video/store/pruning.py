@@ -39,15 +39,30 @@ def prune(store: Store, keep: int) -> Pruned:
     """
     with whole_store(store):
         films = sum(_prune_films(store, Path(folder).name, max(keep, 1)) for folder in store.keys("takes"))
-        _prune_readings(store)
-        wanted = set(_named_media(store))
-        media, freed = 0, 0
-        for folder in store.keys("media"):
-            for key in store.keys(folder):
-                if key not in wanted:
-                    freed += store.remove(key)
-                    media += 1
-    return Pruned(films=films, media=media, bytes=freed)
+        return _prune_media(store).model_copy(update={"films": films})
+
+
+def prune_media(store: Store) -> Pruned:
+    """Remove all media that no record names any more.
+
+    Raises:
+        CampaignBusy: a film is being made.
+        StoreError: the store cannot be read or written.
+    """
+    with whole_store(store):
+        return _prune_media(store)
+
+
+def _prune_media(store: Store) -> Pruned:
+    _prune_readings(store)
+    wanted = set(_named_media(store))
+    media, freed = 0, 0
+    for folder in store.keys("media"):
+        for key in store.keys(folder):
+            if key not in wanted:
+                freed += store.remove(key)
+                media += 1
+    return Pruned(media=media, bytes=freed)
 
 
 def _prune_films(store: Store, campaign: str, keep: int) -> int:

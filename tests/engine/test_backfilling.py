@@ -55,7 +55,7 @@ def test_a_storyboard_that_was_changed_makes_its_scenes_stale(studio: Studio, mo
     def changed(name):
         board = load_storyboard(name)
         first, *others = board.scenes
-        return board.model_copy(update={"scenes": (first.model_copy(update={"move": "pull_out"}), *others)})
+        return board.model_copy(update={"scenes": (first.model_copy(update={"move": "pull_back"}), *others)})
 
     monkeypatch.setattr(wishes_of, "load_storyboard", changed)
     assert stale(studio).pieces == ("scene_1",)
@@ -131,7 +131,7 @@ def test_a_backfill_is_dagsters_own_behind_all_that_arrives_and_tells_how_it_sta
     has_run(three, found, "elm", dg.DagsterRunStatus.SUCCESS)
     has_run(three, found, "fir", dg.DagsterRunStatus.FAILURE)
     has_run(three, found, "fir", dg.DagsterRunStatus.STARTED)  # tried again
-    has_run(three, found, three.campaign, dg.DagsterRunStatus.QUEUED)
+    has_run(three, found, three.campaign, dg.DagsterRunStatus.NOT_STARTED)
     now = progress(settings, instance, found)
     assert (now.total, now.done, now.failed, now.running, now.queued, now.is_over) == (3, 1, 0, 1, 1, False)
     assert [each.id for each in backfills(settings, instance)] == [found]
