@@ -11,8 +11,13 @@ from pathlib import Path
 from property_video.core.errors import BadInput
 from property_video.core.places import Place, is_bucket, parse_bucket
 
-S3_OPTIONS = ("endpoint", "region", "encryption", "kms_key")
-"""What may be said of a bucket beside its name, each as `PROPERTY_VIDEO_S3_…`."""
+S3_OPTIONS = {
+    "endpoint": "PROPERTY_VIDEO_S3_ENDPOINT",
+    "region": "PROPERTY_VIDEO_S3_REGION",
+    "encryption": "PROPERTY_VIDEO_S3_ENCRYPTION",
+    "kms_key": "PROPERTY_VIDEO_S3_KMS_KEY",
+}
+"""What may be said of buckets beside their names."""
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -162,7 +167,7 @@ def _placed(environment: Mapping[str, str], value: str) -> Place:
     """The folder or the prefix in a bucket that a text names."""
     if not is_bucket(value):
         return Path(value).expanduser().absolute()
-    option = {part: environment.get(f"PROPERTY_VIDEO_S3_{part.upper()}", "").strip() for part in S3_OPTIONS}
+    option = {part: environment.get(variable, "").strip() for part, variable in S3_OPTIONS.items()}
     if option["encryption"] not in {"", "AES256", "aws:kms"}:
         raise BadInput(
             f"PROPERTY_VIDEO_S3_ENCRYPTION={option['encryption']!r} is no server-side encryption.",
