@@ -107,6 +107,8 @@ class Agent:
 
         self.ecs, ec2 = boto3.client("ecs"), boto3.client("ec2")
         network = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        # An interface of the emulator has the name that ECS tells only in a network with names.
+        ec2.modify_vpc_attribute(VpcId=network, EnableDnsHostnames={"Value": True})
         subnet = ec2.create_subnet(VpcId=network, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         group = ec2.create_security_group(GroupName="films", Description="films", VpcId=network)["GroupId"]
         self.ecs.create_cluster(clusterName=CLUSTER)
