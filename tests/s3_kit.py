@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,6 +60,23 @@ def serving_s3() -> Iterator[S3]:
             yield S3(endpoint, boto3.client("s3", endpoint_url=endpoint))
         finally:
             process.kill()
+
+
+def out_of_order(client: Any, is_down: Callable[[], bool], refused: list[str]) -> None:
+    """Have a client's requests answered by 503 while the service is down; `refused` grows by their methods."""
+    from botocore.awsrequest import AWSResponse
+
+    class Nothing:
+        def stream(self, **_: object) -> list[bytes]:
+            return [b""]
+
+    def answer(request: Any, **_: object) -> AWSResponse | None:
+        if not is_down():
+            return None
+        refused.append(request.method)
+        return AWSResponse(request.url, 503, {}, Nothing())
+
+    client.meta.events.register("before-send.s3", answer)
 
 
 def out_of_reach(bucket: Bucket) -> Bucket:

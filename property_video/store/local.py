@@ -29,6 +29,7 @@ class LocalStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._scratch = Scratch(root / keys.SCRATCH, root / keys.SCRATCH_LOCK)
 
     def path(self, key: str) -> Path:
         """Where a key's file is, whether or not it exists."""
@@ -85,15 +86,15 @@ class LocalStore:
 
     def scratch(self, what: str) -> AbstractContextManager[Path]:
         """A folder on the store's own file system, so that what is finished can be renamed into place."""
-        return Scratch(self.path(keys.SCRATCH), self.path(keys.SCRATCH_LOCK)).folder(what)
+        return self._scratch.folder(what)
 
     def sweep_scratch(self) -> int:
         """Remove the scratch folders whose owners are gone; return how many there were."""
-        return Scratch(self.path(keys.SCRATCH), self.path(keys.SCRATCH_LOCK)).sweep()
+        return self._scratch.sweep()
 
     def unfinished(self) -> int:
         """How many scratch folders are left whose owners are gone."""
-        return len(Scratch(self.path(keys.SCRATCH), self.path(keys.SCRATCH_LOCK)).left())
+        return len(self._scratch.left())
 
     def sweep_unfinished(self) -> int:
         """Remove them: nothing is ever half written elsewhere."""

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from conftest import AT_ONCE, BRIEF, CAMPAIGN, Studio, settings_in, why, write_photo
 from fakes import FakeClips, FakeTracks, Shelf
-from s3_kit import S3
+from s3_kit import S3, out_of_order
 
 from property_video.core.orders import Orders
 from property_video.core.photo import UploadedPhotos
@@ -72,12 +72,8 @@ def test_a_campaign_in_buckets_becomes_a_film_and_is_found_again(studio: BucketS
 
 def test_an_outage_in_the_middle_is_told_clearly_and_the_run_goes_on_afterwards(studio: BucketStudio):
     down: list[bool] = []
-
-    def out_of_order(request: Any, **_: object) -> None:
-        if down:
-            raise ConnectionError("nobody there")
-
-    studio.store._bucket.client.meta.events.register("before-send.s3", out_of_order)
+    refused: list[str] = []
+    out_of_order(studio.store._bucket.client, lambda: bool(down), refused)
 
     class GoesDown(FakeClips):
         def make_clip(self, order: Any, *rest: Any) -> None:
@@ -91,6 +87,7 @@ def test_an_outage_in_the_middle_is_told_clearly_and_the_run_goes_on_afterwards(
     told = why(failed)
     assert f"{studio.settings.store}/" in told
     assert "run again" in told
+    assert len(refused) > 1, "it was tried again"
     first, second = studio.clips.calls[:2]
 
     down.clear()

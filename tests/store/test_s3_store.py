@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from s3_kit import CREDENTIALS, S3, out_of_reach
+from s3_kit import CREDENTIALS, S3, out_of_order, out_of_reach
 from store_kit import Note, adopted, content, placed, written
 
 from property_video.core.errors import MissingMedia, StoreError
@@ -45,21 +45,8 @@ def requests_of(store: S3Store) -> list[str]:
 
 def failing(store: S3Store, times: int) -> list[str]:
     """Have the service be out of order for so many requests; grows by what was refused."""
-    from botocore.awsrequest import AWSResponse
-
     refused: list[str] = []
-
-    class Raw:
-        def stream(self, **_: object) -> list[bytes]:
-            return [b""]
-
-    def refuse(request: Any, **_: object) -> AWSResponse | None:
-        if len(refused) >= times:
-            return None
-        refused.append(request.method)
-        return AWSResponse(request.url, 503, {}, Raw())
-
-    store._bucket.client.meta.events.register("before-send.s3", refuse)
+    out_of_order(store._bucket.client, lambda: len(refused) < times, refused)
     return refused
 
 
