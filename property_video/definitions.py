@@ -22,6 +22,7 @@ from property_video.defs.assets.photos import brief, photo_analysis, uploaded_ph
 from property_video.defs.assets.portfolio import portfolio
 from property_video.defs.assets.scenes import build_scenes
 from property_video.defs.failures import PATIENTLY
+from property_video.defs.housekeeping import build_housekeeping
 from property_video.defs.io_managers import records_io_manager
 from property_video.defs.means import means_of
 from property_video.defs.resources import (
@@ -83,6 +84,7 @@ def build_defs(
             portfolio,
         ],
         jobs=[jobs.film, *jobs.scenes],
+        schedules=[build_housekeeping(settings.keep_films)],
         sensors=[uploads_sensor, outbox_sensor, portfolio_sensor],
         resources=resources | replacements,
         executor=dg.in_process_executor,

@@ -61,6 +61,7 @@ class Settings:
         music_deadline_s: the same for music.
         month_budget_usd: the most that hosted models may cost one client in a calendar month; None for any amount.
         replicate_slots: predictions that may be under way at Replicate at once, over all runs.
+        keep_films: films of every campaign that the nightly tidying leaves.
         services: hosted services whose keys are set: `replicate`, `xai`, `openai`.
         deliver: folders, prefixes in buckets and webhooks that every finished film is delivered to.
     """
@@ -76,6 +77,7 @@ class Settings:
     music_deadline_s: float = 900.0
     month_budget_usd: float | None = None
     replicate_slots: int = 50
+    keep_films: int = 3
     services: Mapping[str, Access] = field(default_factory=dict)
     deliver: tuple[Place | Hook, ...] = ()
 
@@ -100,7 +102,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     `aws:kms`), `PROPERTY_VIDEO_S3_KMS_KEY`, `PROPERTY_VIDEO_SETTLE_SECONDS`,
     `PROPERTY_VIDEO_MEDIA_PORT`, `PROPERTY_VIDEO_LEASE_WAIT_SECONDS`, `PROPERTY_VIDEO_CLIP_DEADLINE_SECONDS`,
     `PROPERTY_VIDEO_MUSIC_DEADLINE_SECONDS`, `PROPERTY_VIDEO_CLIENT_MONTH_BUDGET_USD`,
-    `PROPERTY_VIDEO_REPLICATE_SLOTS`, `PROPERTY_VIDEO_DELIVER`
+    `PROPERTY_VIDEO_REPLICATE_SLOTS`, `PROPERTY_VIDEO_KEEP_FILMS`, `PROPERTY_VIDEO_DELIVER`
     (folders, `s3://bucket/prefix` and `https://…`, separated by commas), `PROPERTY_VIDEO_DELIVER_SECRET`, and keys and
     addresses of `SERVICES`.
 
@@ -120,6 +122,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         clip_deadline_s=_number(environment, "PROPERTY_VIDEO_CLIP_DEADLINE_SECONDS", 1200.0, 5, 1800),
         music_deadline_s=_number(environment, "PROPERTY_VIDEO_MUSIC_DEADLINE_SECONDS", 900.0, 5, 1800),
         month_budget_usd=_month_budget(environment),
+        keep_films=int(_number(environment, "PROPERTY_VIDEO_KEEP_FILMS", 3, 1, 1000)),
         replicate_slots=int(_number(environment, "PROPERTY_VIDEO_REPLICATE_SLOTS", 50, 1, 10_000)),
         services={
             name: Access(key=environment[key].strip(), base_url=environment.get(url, "").strip())

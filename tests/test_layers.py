@@ -40,6 +40,7 @@ MAY_IMPORT = {
         "core",
         "media",
         "store",
+        "reports",
         "intake",
         "storyboards",
         "settings",

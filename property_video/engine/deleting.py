@@ -26,11 +26,12 @@ from property_video.intake.sources import named_source
 from property_video.intake.uploads import Uploads, open_uploads
 from property_video.orders.budget import Holding
 from property_video.orders.journal import Journal
+from property_video.reports.tables import compact_tables
 from property_video.settings import Settings
 from property_video.store import keys
 from property_video.store.base import Store
 from property_video.store.changes import note_change
-from property_video.store.leases import campaign_lease
+from property_video.store.leases import campaign_lease, whole_store
 from property_video.store.opening import open_store
 from property_video.store.pruning import Pruned, prune_media
 
@@ -143,6 +144,8 @@ def delete_campaign(settings: Settings, instance: dg.DagsterInstance, campaign: 
         instance.delete_dynamic_partition("campaign", campaign)
         store.remove(keys.deletion(campaign))
     try:
+        with whole_store(store):
+            compact_tables(store)  # leaves out its rows
         pruned = prune_media(store)
     except CampaignBusy:
         pruned = None

@@ -5,7 +5,7 @@ Not here: recording them (tables.py).
 
 from typing import TYPE_CHECKING
 
-from property_video.store import keys
+from property_video.reports.tables import load_rows
 from property_video.store.base import Store
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ FILMS_SQL = """
     SELECT campaign, client, title, storyboard, scenes, left_out, round(seconds, 1) AS seconds,
            round(bytes / 1e6, 1) AS megabytes, round(lufs, 1) AS lufs,
            round(wall_seconds, 1) AS wall_seconds, round(cpu_seconds, 1) AS cpu_seconds, cost_usd
-    FROM read_parquet($films)
+    FROM films
     ORDER BY client, campaign
 """
 
@@ -24,7 +24,7 @@ CLIENTS_SQL = """
            round(sum(seconds), 1) AS seconds, round(sum(bytes) / 1e6, 1) AS megabytes,
            round(sum(wall_seconds), 1) AS wall_seconds, round(sum(cpu_seconds), 1) AS cpu_seconds,
            round(sum(cost_usd), 2) AS cost_usd
-    FROM read_parquet($films)
+    FROM films
     GROUP BY ALL
     ORDER BY client
 """
@@ -44,8 +44,5 @@ def _query(store: Store, sql: str) -> "pd.DataFrame":
     import duckdb
     import pandas as pd
 
-    files = [str(file) for file in store.files(keys.tables("films")) if file.suffix == ".parquet"]
-    if not files:
-        return pd.DataFrame()
     with duckdb.connect() as db:
-        return db.execute(sql, {"films": files}).df()
+        return db.execute(sql).df() if load_rows(db, store, "films") else pd.DataFrame()

@@ -249,6 +249,11 @@ def tables(name: str) -> str:
     return f"tables/{name}"
 
 
+def compacted_table(name: str) -> str:
+    """The rows of a recorded table that were brought together from the campaigns' own files."""
+    return f"compacted/{name}/rows.parquet"
+
+
 def lease(campaign: str) -> str:
     """The lock that one run at a time holds on a campaign."""
     return f"leases/{checked_slug(campaign)}.lock"
