@@ -50,8 +50,9 @@ def main() -> None:
     """Be one measured process."""
     name, arguments = sys.argv[1], json.loads(sys.argv[2])
     settings = read_settings()
-    with opened_instance(settings) as instance:
-        sys.stdout.write(json.dumps(WORKLOADS[name](settings, instance, **arguments)))
+    with os.fdopen(os.dup(1), "w") as out, opened_instance(settings) as instance:
+        os.dup2(2, 1)  # servers that are started here print there, too
+        json.dump(WORKLOADS[name](settings, instance, **arguments), out)
 
 
 # --- campaigns
