@@ -26,6 +26,8 @@ COMMANDS = (
     "dev",
     "edit",
     "log",
+    "backfill",
+    "delete",
     "films",
     "doctor",
     "prune",
