@@ -121,7 +121,7 @@ def _bucket(what: str, place: Bucket) -> Condition:
     from property_video.store.s3_bucket import S3Bucket
 
     try:
-        S3Bucket(place, tries=2).list("", deep=False)
+        S3Bucket(place, tries=2).listing("", deep=False)
     except StoreError as error:
         return Condition(what, str(error), fine=False)
     return Condition(what, f"{place}, can be read")

@@ -47,11 +47,10 @@ MOST_DELIVERIES: Final = 10
 
 @dataclass(frozen=True)
 class Made:
-    """A film that was made or found: a file of it, where people find it, and what there is to say of it."""
+    """A film that was made or found: a file of it on this machine, and what there is to say of it."""
 
     film: Film
     path: Path
-    shown: str
     summary: Mapping[str, Any]
 
 
@@ -195,7 +194,7 @@ def _made(store: Store, campaign: str, run_id: str, spent_usd: float) -> Made:
     assert film and uploaded and analysis and shot_list, "a successful run leaves all four records"
     shown = store.address(keys.film(campaign))
     summary = summarise(film, uploaded, analysis, shot_list, shown, run_id, spent_usd)
-    return Made(film=film, path=store.media_path(film.media.key), shown=shown, summary=summary)
+    return Made(film=film, path=store.media_path(film.media.key), summary=summary)
 
 
 def _why(outcome: dg.ExecuteInProcessResult) -> errors.PropertyVideoError:

@@ -64,7 +64,7 @@ class BucketUploads:
 
     def marks(self) -> dict[str, tuple[str, float]]:
         """Every folder, by one listing of names: a thousand a request."""
-        names = (PurePosixPath(folder).name for folder in self._bucket.list("", deep=False).folders)
+        names = (PurePosixPath(folder).name for folder in self._bucket.listing("", deep=False).folders)
         return {name: (LISTED, 0.0) for name in names if not name.startswith(".")}
 
     def look(self, name: str, now: float) -> Arrived:
@@ -103,7 +103,7 @@ class BucketUploads:
 
     def remove(self, name: str) -> int:
         """Remove every object under that name."""
-        entries = self._bucket.list(name, deep=True).entries
+        entries = self._bucket.listing(name, deep=True).entries
         for entry in entries:
             self._bucket.remove(entry.key)
         return len(entries)
@@ -114,7 +114,7 @@ class BucketUploads:
         return self._fetched
 
     def _entries(self, name: str) -> list[Entry]:
-        return [entry for entry in self._bucket.list(name, deep=True).entries if _can_be_named(entry.key)]
+        return [entry for entry in self._bucket.listing(name, deep=True).entries if _can_be_named(entry.key)]
 
     def _outline(self, entries: Iterable[Entry], name: str, folder: Path, known: dict[Path, str]) -> dict[Path, Entry]:
         """Bring a folder to the names, lengths and times that there are; what is the same as `known` by its tag stays.

@@ -33,8 +33,8 @@ LINK_S: Final = 2 * 3600
 """Seconds for which a hosted model can fetch a picture. It may wait and run for 45 minutes (providers.md §1.4), and
 nobody waits for one longer than half an hour; links made with a role's credentials end with those at the latest."""
 
-HALF_SENT_S: Final = 24 * 3600.0
-"""Seconds after which an upload in parts is taken to be of a dead process."""
+LEFT_S: Final = 24 * 3600.0
+"""Seconds after which an upload in parts, or a file shown to a hosted model, is taken to be of a dead process."""
 
 AT_ONCE: Final = 8
 """Small files that are fetched at once."""
@@ -137,12 +137,20 @@ class S3Store:
         return self._scratch.sweep()
 
     def unfinished(self) -> int:
-        """How many scratch folders of this machine are left, and uploads in parts that nobody has gone on with."""
-        return len(self._scratch.left()) + len(self._bucket.unfinished(HALF_SENT_S))
+        """How many there are of scratch folders on this machine, half-sent uploads, and files shown to hosted models.
+
+        Uploads and files that are younger than `LEFT_S` may still be wanted.
+        """
+        return len(self._scratch.left()) + len(self._bucket.unfinished(LEFT_S)) + len(self._unlinked())
 
     def sweep_unfinished(self) -> int:
         """Remove them. Parts that were sent cost money until then, and no listing shows them."""
-        return self.sweep_scratch() + sum(map(self._bucket.abort, self._bucket.unfinished(HALF_SENT_S)))
+        half_sent, unlinked = self._bucket.unfinished(LEFT_S), self._unlinked()
+        for upload in half_sent:
+            self._bucket.abort(*upload)
+        for key in unlinked:
+            self._bucket.remove(key)
+        return self.sweep_scratch() + len(half_sent) + len(unlinked)
 
     # --- records
 
@@ -193,13 +201,13 @@ class S3Store:
 
     def keys(self, prefix: str) -> list[str]:
         """Keys and folders directly under a folder, sorted; names with a leading dot left out."""
-        listed = self._bucket.list(prefix, deep=False)
+        listed = self._bucket.listing(prefix, deep=False)
         found = [entry.key for entry in listed.entries] + listed.folders
         return sorted(key for key in found if not PurePosixPath(key).name.startswith("."))
 
     def walk(self, prefix: str) -> Iterator[Entry]:
         """All keys under a folder, at any depth; names with a leading dot left out."""
-        for entry in self._bucket.list(prefix, deep=True).entries:
+        for entry in self._bucket.listing(prefix, deep=True).entries:
             if not any(part.startswith(".") for part in PurePosixPath(entry.key).parts):
                 yield entry
 
@@ -208,7 +216,7 @@ class S3Store:
 
         What has not changed since it was fetched is told by one listing.
         """
-        entries = sorted(self._bucket.list(prefix, deep=False).entries, key=lambda entry: entry.key)
+        entries = sorted(self._bucket.listing(prefix, deep=False).entries, key=lambda entry: entry.key)
         shown = [entry for entry in entries if not PurePosixPath(entry.key).name.startswith(".")]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return list(pool.map(lambda entry: self._fetched(_name_of(entry), entry.key), shown))
@@ -222,6 +230,10 @@ class S3Store:
     def hold_all(self) -> AbstractContextManager[bool]:
         """Try to hold the whole store by a claim."""
         return hold_store(self._bucket)
+
+    def _unlinked(self) -> list[str]:
+        listed = self._bucket.listing(keys.SHOWN, deep=True)
+        return [entry.key for entry in listed.entries if listed.at.timestamp() - entry.changed >= LEFT_S]
 
     def _fetched(self, name: str, key: str) -> Path:
         def fetch(out: Path) -> None:

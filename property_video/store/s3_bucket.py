@@ -6,7 +6,6 @@ retries: exponential, at most 20 s between two tries), then it is a `StoreError`
 Not here: what is kept there (s3.py), credentials (boto3 finds them: environment, profile, or the machine's role).
 """
 
-import builtins
 import functools
 import secrets
 from collections.abc import Iterator
@@ -204,7 +203,7 @@ class S3Bucket:
 
     # --- many
 
-    def list(self, prefix: str, *, deep: bool) -> Listed:
+    def listing(self, prefix: str, *, deep: bool) -> Listed:
         """What is under a folder: everything at any depth, or its own objects and the names of its folders.
 
         A thousand objects, or folders, a request.
@@ -225,7 +224,7 @@ class S3Bucket:
         entries = [entry for entry in entries if not entry.key.endswith("/") and entry.key]
         return Listed(entries, folders, at)
 
-    def unfinished(self, older_s: float) -> builtins.list[tuple[str, str]]:
+    def unfinished(self, older_s: float) -> list[tuple[str, str]]:
         """Uploads in parts that were begun so many seconds ago or earlier and not ended: key and id."""
         with self._told(""):
             answer = self.client.list_multipart_uploads(Bucket=self.bucket.name, Prefix=self._start)
@@ -236,12 +235,10 @@ class S3Bucket:
             if (now - each["Initiated"]).total_seconds() >= older_s
         ]
 
-    def abort(self, upload: tuple[str, str]) -> int:
-        """Forget an upload in parts; 1."""
-        key, id_ = upload
+    def abort(self, key: str, upload: str) -> None:
+        """Forget an upload in parts, by its id."""
         with self._told(key):
-            self.client.abort_multipart_upload(**self._at(key), UploadId=id_)
-        return 1
+            self.client.abort_multipart_upload(**self._at(key), UploadId=upload)
 
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self.bucket.name, "Key": f"{self._start}{key}"}

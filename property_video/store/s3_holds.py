@@ -74,7 +74,7 @@ def _everything() -> str:
 
 def _claim(bucket: S3Bucket, folder: str, run_id: str, lease_s: float) -> tuple[dict[str, str], int | None]:
     """Create the next claim: who holds it already, or our number."""
-    listed = bucket.list(folder, deep=False)
+    listed = bucket.listing(folder, deep=False)
     now, highest = listed.at.timestamp(), _highest(listed.entries)
     if _is_live(listed.entries, highest, now, lease_s):
         return _holder(bucket, folder, highest), None
@@ -83,7 +83,7 @@ def _claim(bucket: S3Bucket, folder: str, run_id: str, lease_s: float) -> tuple[
     if not bucket.create(_key(folder, number, "json"), json.dumps(mine).encode()):
         return _holder(bucket, folder, number), None
     # Somebody quicker may have had our number, and the next one, and have removed the first of them.
-    entries = bucket.list(folder, deep=False).entries
+    entries = bucket.listing(folder, deep=False).entries
     if _highest(entries) > number:
         bucket.remove(_key(folder, number, "json"))
         return _holder(bucket, folder, _highest(entries)), None
@@ -115,14 +115,14 @@ def _renewed(bucket: S3Bucket, folder: str, number: int, lease_s: float) -> Iter
 
 def _live(bucket: S3Bucket, folder: str, lease_s: float) -> int | None:
     """The number of the claim that holds; None when nobody does."""
-    listed = bucket.list(folder, deep=False)
+    listed = bucket.listing(folder, deep=False)
     highest = _highest(listed.entries)
     return highest if _is_live(listed.entries, highest, listed.at.timestamp(), lease_s) else None
 
 
 def _anybody(bucket: S3Bucket, lease_s: float) -> bool:
     """Whether any campaign is held."""
-    listed = bucket.list(keys.LEASES, deep=True)
+    listed = bucket.listing(keys.LEASES, deep=True)
     folders: dict[str, list[Entry]] = {}
     for entry in listed.entries:
         folders.setdefault(str(PurePosixPath(entry.key).parent), []).append(entry)

@@ -91,6 +91,10 @@ def test_an_outage_in_the_middle_is_told_clearly_and_the_run_goes_on_afterwards(
     first, second = studio.clips.calls[:2]
 
     down.clear()
+    busy = studio.run()
+    assert not busy.success, "its claim could not be ended and stands for a while"
+    for claim in list(studio.store.walk(keys.LEASES)):  # as after LEASE_S
+        studio.store.remove(claim.key)
     studio.clips = FakeClips(studio.clips.worker)
     film = studio.made()
     assert first not in studio.clips.calls, "what was finished is found"

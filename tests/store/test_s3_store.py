@@ -302,7 +302,7 @@ def test_old_claims_are_cleared_away(bucket: Bucket):
     for run in ("a", "b", "c"):
         with hold_campaign(calls, "oak", run):
             pass
-    names = [entry.key.rsplit("/", 1)[-1] for entry in calls.list(keys.claims("oak"), deep=False).entries]
+    names = [entry.key.rsplit("/", 1)[-1] for entry in calls.listing(keys.claims("oak"), deep=False).entries]
     assert names == ["000003.done", "000003.json"]
 
 
@@ -325,13 +325,21 @@ def test_pruning_removes_what_no_record_names(s3: S3, s3_store: S3Store):
 # --- what killed processes leave
 
 
+def test_what_was_shown_to_hosted_models_and_forgotten_is_removed(s3_store: S3Store, monkeypatch):
+    placed(s3_store, keys.shown("oak.scene_1.1", "image", ".jpg"), b"picture")
+    assert s3_store.unfinished() == 0, "a model may still fetch it"
+    monkeypatch.setattr("property_video.store.s3.LEFT_S", -2.0)
+    assert s3_store.sweep_unfinished() == 1
+    assert s3_store.keys(keys.SHOWN) == []
+
+
 def test_uploads_in_parts_that_nobody_goes_on_with_are_found_and_removed(s3: S3, s3_store: S3Store, monkeypatch):
     bucket = s3_store._bucket.bucket
     for key in ("films/here/media/aa/a.mp4", "elsewhere/a.mp4"):
         s3.client.create_multipart_upload(Bucket=bucket.name, Key=key)
-    monkeypatch.setattr("property_video.store.s3.HALF_SENT_S", 1e12)
+    monkeypatch.setattr("property_video.store.s3.LEFT_S", 1e12)
     assert s3_store.unfinished() == 0, "somebody may still send"
-    monkeypatch.setattr("property_video.store.s3.HALF_SENT_S", 0.0)
+    monkeypatch.setattr("property_video.store.s3.LEFT_S", 0.0)
     assert s3_store.unfinished() == 1
     assert s3_store.sweep_unfinished() == 1
     left = s3.client.list_multipart_uploads(Bucket=bucket.name)["Uploads"]
