@@ -11,9 +11,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,11 +57,15 @@ def in_clean_folder(text: str, root: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image's folders, made by its own instructions."""
-    root = tmp_path_factory.mktemp("image")
-    for folder in (root, *root.parents[:2]):
-        folder.chmod(0o755)  # the image's user must get in
+def image() -> Iterator[Path]:
+    """The image's folders, made by its own instructions; not in pytest's folder, which is closed to other users."""
+    root = Path(tempfile.mkdtemp(prefix="pv-image-"))
+    root.chmod(0o755)
+    yield filled(root)
+    shutil.rmtree(root)
+
+
+def filled(root: Path) -> Path:
     context, workdir = copied_context(root / "context"), root
     tools = root / "tools"  # stands for the build image's own Python
     subprocess.run([sys.executable, "-m", "venv", tools], check=True)
@@ -93,23 +99,23 @@ def copy(context: Path, sources: list[str], target: Path) -> None:
             shutil.copy(context / source, target / Path(source).name if target.is_dir() else target)
 
 
-def as_user(image: Path, command: list[str], **environment: str) -> "subprocess.Popen[str]":
-    """A command in the image's environment, as its user where we may become one."""
+def as_user(image: Path, command: list[str], **environment: str) -> dict[str, Any]:
+    """What `subprocess` needs for a command in the image's environment, as its user where we may become one."""
     home = image / "opt/property-video/home"
     drop = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.getuid() == 0 else []
-    return subprocess.Popen(
-        [*drop, *command],
-        cwd=home,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={
+    return {
+        "args": [*drop, *command],
+        "cwd": home,
+        "text": True,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "env": {
             "PATH": f"{image / 'opt/property-video/venv/bin'}:/usr/bin:/bin",
             "DAGSTER_HOME": str(home),
             "PYTHONDONTWRITEBYTECODE": "1",
             **environment,
         },
-    )
+    }
 
 
 def command_of(word: str) -> list[str]:
@@ -140,24 +146,26 @@ def test_the_containers_command_is_healthy_as_its_user_and_finds_all_it_needs(im
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    server = as_user(image, [word.replace("4000", port) for word in command_of("CMD")], **places)
-    try:
-        check = [word.replace("4000", port) for word in command_of("HEALTHCHECK")]
-        deadline = time.monotonic() + 120
-        while as_user(image, check).wait(60) != 0:
-            assert server.poll() is None, server.communicate()[0]
-            assert time.monotonic() < deadline, "never healthy"
-            time.sleep(1)
-        if os.getuid() == 0:
-            status = Path(f"/proc/{server.pid}/status").read_text()
-            assert re.search(rf"^Uid:\t{USER}\t", status, re.MULTILINE)
-    finally:
-        server.terminate()
-        server.communicate(timeout=60)
-    assert as_user(image, check).wait(60) != 0, "a server that is gone is not healthy"
-    doctor = as_user(image, ["property-video", "doctor"], **places, DAGSTER_HOME=str(store / "home"))
-    said, _ = doctor.communicate(timeout=120)
-    assert "STOPS FILMS" not in said, said
+    check = as_user(image, [word.replace("4000", port) for word in command_of("HEALTHCHECK")])
+    with subprocess.Popen(
+        **as_user(image, [word.replace("4000", port) for word in command_of("CMD")], **places)
+    ) as server:
+        try:
+            deadline = time.monotonic() + 120
+            while subprocess.run(**check, timeout=60).returncode != 0:
+                assert server.poll() is None, server.communicate()[0]
+                assert time.monotonic() < deadline, "never healthy"
+                time.sleep(1)
+            if os.getuid() == 0:
+                status = Path(f"/proc/{server.pid}/status").read_text()
+                assert re.search(rf"^Uid:\t{USER}\t", status, re.MULTILINE)
+        finally:
+            server.terminate()
+            server.communicate(timeout=60)
+    assert subprocess.run(**check, timeout=60).returncode != 0, "a server that is gone is not healthy"
+    doctor = as_user(image, ["property-video", "doctor"], **{**places, "DAGSTER_HOME": str(store / "home")})
+    said = subprocess.run(**doctor, timeout=120)
+    assert said.returncode == 0, said.stdout
 
 
 def writable(image: Path) -> Path:

@@ -154,6 +154,12 @@ def assert_nothing_is_held(world: World) -> None:
     for campaign in CAMPAIGNS:
         with campaign_lease(world.store, campaign, "somebody-else", wait_s=0):
             pass
+    slots: Counter[int] = Counter()
+    for entry in world.store.walk(keys.slots("replicate")):
+        slot, number = keys.slot_numbers(entry.key)
+        slots[slot] = max(slots[slot], number)
+    assert slots, "hosted clips took no slot"
+    assert [slot for slot, number in slots.items() if number % 2] == [], "an odd event takes a slot"
 
 
 def assert_bought_once(world: World) -> None:
