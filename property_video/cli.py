@@ -610,7 +610,9 @@ def backfill(
             started = backfills.launch(settings, instance, chosen.campaigns, time.time(), only=only)
         out.print(f"It is done by `property-video dev`. To pause: property-video backfill --pause {started}")
         over = backfills.follow(settings, instance, started, lambda now: out.print(str(now), markup=False), time.sleep)
-    if over.failed or over.done < over.total:
+    if over.is_paused:
+        out.print(f"To go on: property-video backfill --resume {started}", markup=False)
+    elif over.done < over.total:
         raise PropertyVideoError(f"{over.total - over.done} of {over.total} campaigns have no new film.")
 
 

@@ -350,3 +350,41 @@ def test_what_would_stop_a_film_is_found(run, home, monkeypatch, tmp_path):
     assert "too little" in result.stdout
     assert "[/]store" in result.stdout
     assert "STOPS FILMS" in result.stdout
+
+
+# --- automation
+
+
+def test_deleting_asks_first_and_says_what_it_did(run, studio: Studio):
+    refused_to = run("delete", CAMPAIGN)  # nobody answers
+    assert refused_to.exit_code == 1
+    assert studio.folder.is_dir()
+    result = run("delete", CAMPAIGN, "--yes")
+    assert result.exit_code == 0, result.output
+    assert "5 uploaded files" in result.output
+    assert not studio.folder.exists()
+    assert "no campaign" in refused(run("delete", CAMPAIGN, "--yes"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "Say what to do"),
+        (("--all", "--campaign", "oak"), "Say what to do"),
+        (("--campaign", "nonsense"), "no film of 'nonsense'"),
+        (("--pause", "nonsense"), "no backfill 'nonsense'"),
+        (("--resume", "nonsense"), "no backfill 'nonsense'"),
+    ],
+)
+def test_a_backfill_that_makes_no_sense_is_refused(run, words, said):
+    result = run("backfill", *words)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_backfill_says_which_films_would_be_others_and_starts_nothing_when_told_so(run, studio: Studio):
+    assert "0 campaigns; hosted models: $0.00." in run("backfill", "--stale", "--dry-run").output
+    assert run("edit", CAMPAIGN, "scene_1", "--seed", "5").exit_code == 0
+    found = run("backfill", "--stale", "--dry-run").output
+    assert f"{CAMPAIGN}: scene_1" in found
+    assert run("backfill", "--list").output == ""

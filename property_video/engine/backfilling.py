@@ -16,7 +16,13 @@ from typing import Final
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.definitions.events import AssetKeyPartitionKey
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, BulkActionStatus, PartitionBackfill
+from dagster._core.errors import DagsterDefinitionChangedDeserializationError
+from dagster._core.execution.backfill import (
+    BULK_ACTION_TERMINAL_STATUSES,
+    BulkActionsFilter,
+    BulkActionStatus,
+    PartitionBackfill,
+)
 from dagster._core.utils import make_new_backfill_id
 
 from property_video.core.buying import Market
@@ -161,7 +167,7 @@ def _launch(
         run_config=None,
     )
     instance.add_backfill(backfill)
-    return backfill.backfill_id
+    return str(backfill.backfill_id)
 
 
 # --- watching
@@ -180,6 +186,11 @@ class Progress:
     queued: int
     state: str
     is_over: bool
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody stopped it before its end."""
+        return self.state == _STATES[BulkActionStatus.CANCELED]
 
     def __str__(self) -> str:
         parts = [f"{self.done} of {self.total} done"]
@@ -220,7 +231,7 @@ def progress(settings: Settings, instance: dg.DagsterInstance, backfill_id: str)
     return Progress(
         id=backfill_id,
         title=backfill.title or "",
-        total=len(_targets(settings, instance, backfill)),
+        total=max(len(_targets(settings, backfill)), len(by_campaign)),
         done=counts[dg.DagsterRunStatus.SUCCESS],
         failed=counts[dg.DagsterRunStatus.FAILURE],
         running=sum(count for status, count in counts.items() if status not in ended | waiting),
@@ -286,9 +297,14 @@ def resume(settings: Settings, instance: dg.DagsterInstance, backfill_id: str, n
         raise PropertyVideoError(f"The backfill {backfill_id} is under way.", "Pause it first, or wait.")
     made = instance.get_runs(dg.RunsFilter(tags={BACKFILL_TAG: backfill_id}, statuses=[dg.DagsterRunStatus.SUCCESS]))
     done = {run.tags.get("dagster/partition") for run in made}
-    left = [campaign for campaign in _targets(settings, instance, backfill) if campaign not in done]
-    if not left:
+    targets = _targets(settings, backfill)
+    left = [campaign for campaign in targets if campaign not in done]
+    if not left and targets:
         return None
+    if not targets:
+        raise BadInput(
+            f"A campaign of {backfill_id} was deleted since.", "Begin another one: --campaign, --all, --stale."
+        )
     assets = [key.path[-1] for key in backfill.asset_selection or ()] or list(FILM_ASSETS)
     title = f"{len(left)} campaigns left of {backfill_id}"
     return _launch(settings, instance, left, assets, now, title, {RESUMES_TAG: backfill_id})
@@ -302,13 +318,26 @@ def _found(instance: dg.DagsterInstance, backfill_id: str) -> PartitionBackfill:
     return found
 
 
-def _targets(settings: Settings, instance: dg.DagsterInstance, backfill: PartitionBackfill) -> list[str]:
-    """The campaigns of a backfill, also of one that was begun in the UI."""
+def unfinished_with(settings: Settings, instance: dg.DagsterInstance, campaign: str) -> list[str]:
+    """The ids of backfills that are under way and that a campaign is part of."""
+    under_way = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
+    found = instance.get_backfills(filters=BulkActionsFilter(statuses=under_way))
+    return [each.backfill_id for each in found if campaign in _targets(settings, each)]
+
+
+def _targets(settings: Settings, backfill: PartitionBackfill) -> list[str]:
+    """The campaigns of a backfill, also of one that was begun in the UI; none where one of them was deleted since.
+
+    Dagster then refuses to read what the backfill was for.
+    """
     if not backfill.is_asset_backfill:
         return list(backfill.partition_names or ())
     from property_video.definitions import build_defs
 
-    data = backfill.get_asset_backfill_data(build_defs(settings).resolve_asset_graph())
+    try:
+        data = backfill.get_asset_backfill_data(build_defs(settings).resolve_asset_graph())
+    except DagsterDefinitionChangedDeserializationError:
+        return []
     film = dg.AssetKey("final_video")
     keys = [film] if film in data.target_subset.asset_keys else list(data.target_subset.asset_keys)
     subset = data.target_subset.get_partitions_subset(keys[0])

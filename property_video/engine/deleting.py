@@ -22,6 +22,7 @@ from property_video.core.ledger import OrderState
 from property_video.core.money import Micros
 from property_video.core.records import Record
 from property_video.core.spelling import did_you_mean
+from property_video.engine.backfilling import unfinished_with
 from property_video.intake.sources import named_source
 from property_video.intake.uploads import Uploads, open_uploads
 from property_video.orders.budget import Holding
@@ -42,6 +43,10 @@ UNDER_WAY = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+
+DELETED = "deleted"
+"""The change that is left behind, until whoever reconciles has seen it."""
 
 
 class ClosedAttempt(Record):
@@ -132,7 +137,7 @@ def delete_campaign(settings: Settings, instance: dg.DagsterInstance, campaign: 
     with campaign_lease(store, campaign, str(uuid4()), wait_s=0.0):
         estate = estate_of(settings, instance, campaign)
         if not store.exists(keys.deletion(campaign)):
-            _check_nothing_is_under_way(store, instance, campaign)
+            _check_nothing_is_under_way(settings, store, instance, campaign)
             _close_account(store, campaign)
             store.write(keys.deletion(campaign), estate)
         uploaded = uploads.remove(estate.uploads) if estate.uploads and uploads.has(estate.uploads) else 0
@@ -140,7 +145,7 @@ def delete_campaign(settings: Settings, instance: dg.DagsterInstance, campaign: 
             store.remove(key)
         for run in estate.runs:
             instance.delete_run(run)
-        note_change(store, campaign, "deleted")  # whoever reconciles forgets it
+        note_change(store, campaign, DELETED)  # whoever reconciles forgets it
         instance.delete_dynamic_partition("campaign", campaign)
         store.remove(keys.deletion(campaign))
     try:
@@ -159,9 +164,15 @@ def _folder_name(store: Store, uploads: Uploads, campaign: str) -> str:
     return name if name and uploads.has(name) else ""
 
 
-def _check_nothing_is_under_way(store: Store, instance: dg.DagsterInstance, campaign: str) -> None:
+def _check_nothing_is_under_way(settings: Settings, store: Store, instance: dg.DagsterInstance, campaign: str) -> None:
     if instance.get_runs_count(dg.RunsFilter(tags={"dagster/partition": campaign}, statuses=UNDER_WAY)):
         raise CampaignBusy(f"A run of {campaign} is queued or under way.", "Terminate it, or wait for its end.")
+    backfills = unfinished_with(settings, instance, campaign)
+    if backfills:
+        raise CampaignBusy(
+            f"{campaign} is part of a backfill that is under way: {', '.join(backfills)}.",
+            f"Wait for its end, or: property-video backfill --pause {backfills[0]}",
+        )
     journal = Journal(store, campaign)
     states = {order: journal.state(order) for order in journal.orders()}
     unbooked = [order for order, state in states.items() if _is_open(state)]
@@ -186,7 +197,8 @@ def _files(store: Store, journal: Journal) -> Iterator[str]:
     for folder in ("takes", "edits", "outbox/campaigns", "journal", "budgets/campaigns"):
         yield from (entry.key for entry in store.walk(f"{folder}/{campaign}"))
     for folder in (keys.OUTBOX_DUE, keys.CHANGES):
-        yield from (key for key in store.keys(folder) if key.rsplit("/", 1)[-1].split(".", 1)[0] == campaign)
+        found = (key for key in store.keys(folder) if key.rsplit("/", 1)[-1].split(".", 1)[0] == campaign)
+        yield from (key for key in found if key != keys.change(campaign, DELETED))
     for table in store.keys("tables"):
         yield from _there(store, f"{table}/{campaign}.parquet")
     yield from _there(store, keys.film(campaign))

@@ -12,8 +12,18 @@ from property_video.core import fingerprints
 from property_video.core.buying import Market
 from property_video.core.edits import Edit
 from property_video.core.errors import BadInput, PropertyVideoError
+from property_video.definitions import build_defs
 from property_video.defs import wanted as wishes_of
-from property_video.engine.backfilling import Wanted, backfills, choose, launch, pause, progress, resume
+from property_video.engine.backfilling import (
+    Wanted,
+    backfills,
+    choose,
+    launch,
+    pause,
+    progress,
+    resume,
+    unfinished_with,
+)
 from property_video.engine.staleness import Staleness, staleness
 from property_video.store import keys
 from property_video.store.edits import add_edit
@@ -169,3 +179,18 @@ def test_a_paused_backfill_goes_on_with_what_has_no_film_of_it_yet(three: Studio
 def test_an_unknown_backfill_is_told(three: Studio):
     with pytest.raises(BadInput, match="no backfill"):
         progress(three.settings, three.instance, "nonsense")
+
+
+def test_a_backfill_of_which_a_campaign_was_deleted_can_still_be_looked_at(three: Studio):
+    settings, instance = three.settings, three.instance
+    found = launch(settings, instance, ["elm", "fir"], NOW)
+    assert unfinished_with(settings, instance, "elm") == [found]
+    has_run(three, found, "fir", dg.DagsterRunStatus.SUCCESS)
+    serialized = instance.get_backfill(found)
+    graph = build_defs(settings).resolve_asset_graph()
+    data = serialized.get_asset_backfill_data(graph)
+    stored = serialized.with_asset_backfill_data(data, dynamic_partitions_store=instance, asset_graph=graph)
+    instance.update_backfill(stored.with_status(BulkActionStatus.COMPLETED_SUCCESS))
+    instance.delete_dynamic_partition("campaign", "elm")
+    assert progress(settings, instance, found).done == 1
+    assert unfinished_with(settings, instance, "elm") == []

@@ -21,6 +21,7 @@ from property_video.core.ledger import (
     Settled,
 )
 from property_video.core.photo import UploadedPhotos
+from property_video.engine.backfilling import launch
 from property_video.engine.deleting import ClosedAccount, delete_campaign, estate_of
 from property_video.orders.budget import Budget
 from property_video.orders.journal import Journal
@@ -160,6 +161,13 @@ def test_a_campaign_that_is_being_made_is_not_deleted(studio: Studio):
     with pytest.raises(CampaignBusy, match="queued or under way"):
         delete_campaign(studio.settings, studio.instance, studio.campaign)
     studio.instance.delete_run(run.run_id)
+    assert studio.folder.is_dir()
+
+
+def test_a_campaign_in_a_backfill_that_is_under_way_is_not_deleted(studio: Studio):
+    found = launch(studio.settings, studio.instance, [studio.campaign], 1_800_000_000.0)
+    with pytest.raises(CampaignBusy, match=found):
+        delete_campaign(studio.settings, studio.instance, studio.campaign)
     assert studio.folder.is_dir()
 
 
