@@ -147,13 +147,13 @@ def delete_campaign(settings: Settings, instance: dg.DagsterInstance, campaign: 
             instance.delete_run(run)
         note_change(store, campaign, DELETED)  # whoever reconciles forgets it
         instance.delete_dynamic_partition("campaign", campaign)
-        store.remove(keys.deletion(campaign))
     try:
         with whole_store(store):
             compact_tables(store)  # leaves out its rows
         pruned = prune_media(store)
     except CampaignBusy:
         pruned = None
+    store.remove(keys.deletion(campaign))
     return Deleted(estate, uploaded, pruned)
 
 
