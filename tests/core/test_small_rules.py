@@ -1,6 +1,4 @@
-"""Rules that fit in a line or two: names, rooms in words, fingerprints, what is due."""
-
-import dataclasses
+"""Rules that fit in a line or two: names, rooms in words, fingerprints."""
 
 import pytest
 
@@ -8,7 +6,6 @@ from property_video.core.campaign import checked_slug, is_slug, slug_for, slug_f
 from property_video.core.errors import BadBrief, BadInput
 from property_video.core.fingerprints import fingerprint
 from property_video.core.naming import match_name
-from property_video.core.reconcile import MOST_A_TICK, MOST_ATTEMPTS, Standing, due
 from property_video.core.rooms import room_in_name
 
 
@@ -79,36 +76,3 @@ def test_a_fingerprint_depends_on_every_input_and_on_nothing_else():
     assert len({base, *others}) == 3
     with pytest.raises(KeyError):
         fingerprint("nonsense")
-
-
-DUE = Standing(campaign="a", wanted="new", there="old", under_way=False, quiet_s=100, attempts=0)
-
-
-def test_wanted_and_not_there_and_not_under_way_is_due():
-    (found,) = due([DUE], settle_s=60)
-    assert (found.campaign, found.run_key) == ("a", "a:new:1")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"wanted": ""},
-        {"there": "new"},
-        {"under_way": True},
-        {"quiet_s": 59.9},
-        {"attempts": MOST_ATTEMPTS},
-    ],
-)
-def test_any_single_signal_keeps_a_campaign_from_being_due(change):
-    assert due([dataclasses.replace(DUE, **change)], settle_s=60) == ()
-
-
-def test_another_attempt_has_another_key_so_that_the_run_history_lets_it_through():
-    (again,) = due([dataclasses.replace(DUE, attempts=1)], settle_s=60)
-    assert again.run_key == "a:new:2"
-
-
-def test_a_tick_asks_for_a_bounded_number_of_runs_newest_first():
-    many = [dataclasses.replace(DUE, campaign=f"c{i}", quiet_s=100 + i) for i in range(60)]
-    found = due(reversed(many), settle_s=60)
-    assert [each.campaign for each in found] == [f"c{i}" for i in range(MOST_A_TICK)]
