@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from s3_kit import S3
 
 from property_video.core.errors import BadInput
 from property_video.core.ledger import Owner
@@ -29,7 +30,7 @@ from property_video.core.outbox import (
 from property_video.definitions import build_outbox
 from property_video.outbox import receivers
 from property_video.outbox.messages import announce
-from property_video.outbox.receivers import FolderReceiver, Webhook, post
+from property_video.outbox.receivers import BucketReceiver, FolderReceiver, Webhook, post
 from property_video.outbox.sending import Sender
 from property_video.settings import read_settings
 from property_video.store.local import LocalStore
@@ -185,6 +186,17 @@ def test_a_failure_is_one_message_to_webhooks(world, inbox, tmp_path):
     assert told["event"] == "film_failed"
     assert "moood" in told["text"]
     assert folders(tmp_path) == ["oak-abababababab"]
+
+
+def test_a_prefix_in_a_bucket_has_the_same_files(store, message, s3: S3):
+    announce(store, message)
+    bucket = s3.bucket("deliveries")
+    world = World(store, (BucketReceiver(bucket),))
+    assert world.send() == ["delivered"]
+    listed = s3.client.list_objects_v2(Bucket=bucket.name, Prefix="deliveries/")["Contents"]
+    names = {each["Key"].removeprefix("deliveries/oak-abababababab/"): each["Size"] for each in listed}
+    assert names.keys() == {"film.json", "film.mp4", "note-to-the-photographer.txt", "poster.jpg"}
+    assert names["film.mp4"] == 6000
 
 
 # --- killed
