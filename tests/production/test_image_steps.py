@@ -68,7 +68,7 @@ def image() -> Iterator[Path]:
 def filled(root: Path) -> Path:
     context, workdir = copied_context(root / "context"), root
     tools = root / "tools"  # stands for the build image's own Python
-    subprocess.run([sys.executable, "-m", "venv", tools], check=True)
+    subprocess.run([reachable_python(root), "-m", "venv", tools], check=True)
     environment = {**os.environ, "PATH": f"{tools / 'bin'}:{os.environ['PATH']}"}
     for word, argument in instructions(0):
         if word == "WORKDIR":
@@ -89,6 +89,16 @@ def filled(root: Path) -> Path:
     if os.getuid() == 0:
         os.chown(home, USER, USER)
     return root
+
+
+def reachable_python(root: Path) -> Path:
+    """This machine's Python, copied where the image's user can reach it if it is in somebody's home."""
+    python = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    if all(folder.stat().st_mode & 0o001 for folder in python.parents):
+        return python
+    parts = shutil.ignore_patterns("site-packages", "test", "idlelib", "__pycache__", "*.a")
+    shutil.copytree(sys.base_prefix, root / "python", symlinks=True, ignore=parts)
+    return root / "python" / python.relative_to(sys.base_prefix)
 
 
 def copy(context: Path, sources: list[str], target: Path) -> None:
@@ -113,6 +123,7 @@ def as_user(image: Path, command: list[str], **environment: str) -> dict[str, An
             "PATH": f"{image / 'opt/property-video/venv/bin'}:/usr/bin:/bin",
             "DAGSTER_HOME": str(home),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "LD_LIBRARY_PATH": str(image / "python" / "lib"),  # of a copied Python
             **environment,
         },
     }

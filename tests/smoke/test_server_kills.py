@@ -42,7 +42,7 @@ VICTIMS = (WORKER, "daemon", WORKER, "code server", ALL, WORKER, "webserver", AL
 
 BRIEF = "scene_seconds: 2\n"
 HOSTED_BRIEF = f"""{BRIEF}scenes:
-  1: {{video: ["replicate:google/veo-3.1-fast"]}}
+  {{scene}}: {{{{video: ["replicate:google/veo-3.1-fast"]}}}}
 budget_usd: 20.00
 """
 
@@ -108,8 +108,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         with Servers(place.settings, access) as servers:
             for campaign in CAMPAIGNS:
                 # The service knows a purchase by its input, so no two campaigns may buy the same.
-                unused = "bedroom.jpg" if campaign == HOSTED[0] else "living_room.jpg"
-                brief = HOSTED_BRIEF if campaign in HOSTED else BRIEF
+                scene, unused = (5, "bedroom.jpg") if campaign == HOSTED[0] else (2, "living_room.jpg")
+                brief = HOSTED_BRIEF.format(scene=scene) if campaign in HOSTED else BRIEF
                 copy_listing(place.photos, servers.settings.uploads / campaign, brief, but=(unused,))
             yield World(servers, place, service, random.Random(KILLS))
 
