@@ -94,7 +94,7 @@ def test_a_reroll_makes_its_scene_and_what_follows(defs, scene):
 
 def test_jobs_and_sensors(defs):
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == {"film", *(f"reroll_{scene}" for scene in SCENE_KEYS)}
+    assert names == {"film", "housekeeping", *(f"reroll_{scene}" for scene in SCENE_KEYS)}
     repository = defs.get_repository_def()
     assert {sensor.name for sensor in repository.sensor_defs} == {"uploads_sensor", "outbox_sensor", "portfolio_sensor"}
     assert all(sensor.default_status == dg.DefaultSensorStatus.RUNNING for sensor in repository.sensor_defs)
