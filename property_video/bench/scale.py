@@ -153,6 +153,9 @@ def _cold_starts(bench: _Bench) -> Iterator[Row]:
     yield Row(what="code server that waits", value=server["pss_mb"], unit="MB", note="proportional set")
     yield Row(what="cold start of a run's process", value=worker["cpu_s"], unit="CPU s", note="before its first step")
     yield Row(what="run's process before its first step", value=worker["peak_mb"], unit="MB", note="peak")
+    yield Row(
+        what="run's process, by waiting clip", value=worker["peak_mb"] / CLIPS[0], unit="MB", note="seven clips in each"
+    )
 
 
 def table(rows: list[Row]) -> Table:

@@ -48,6 +48,6 @@ def test_waiting_clips_are_asked_for_as_often_as_the_pump_does(tmp_path: Path):
 def test_the_quick_run_measures_every_row(monkeypatch: pytest.MonkeyPatch):
     told: list[str] = []
     rows = measure(quick=True, tell=told.append)
-    assert len(rows) == 2 * 3 + 2 + 2 * len(CLIPS) + 2 + 3 + 4
+    assert len(rows) == 2 * 3 + 2 + 2 * len(CLIPS) + 2 + 3 + 5
     assert all(row.value >= 0 for row in rows)
     assert all(row.value <= row.goal for row in rows if row.goal is not None)
