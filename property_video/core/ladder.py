@@ -298,7 +298,7 @@ def next_step(
         case "succeeded" | "downloaded" if order.withdrawn:
             return Note(Gone(at=now, reason=_WITHDRAWN))
         case "succeeded":
-            return _fetch(state, attempt, now, policy)
+            return _fetch(state, attempt, now, policy, patience)
         case _:
             return _verify(attempt, now)
 
@@ -401,13 +401,17 @@ def _watch(state: OrderState, attempt: Attempt, now: datetime, policy: Policy, p
     return Cancel() if now >= deadline else Poll(deadline)
 
 
-def _fetch(state: OrderState, attempt: Attempt, now: datetime, policy: Policy) -> Step:
-    """The output is paid for: fetch it for as long as it can live, and after a long pause at least once."""
+def _fetch(state: OrderState, attempt: Attempt, now: datetime, policy: Policy, patience: datetime) -> Step:
+    """The output is paid for: fetch it for as long as it can live, and after a long pause at least once.
+
+    Sound is not worth that wait, which would hold back a film that has its own composer: it ends with patience.
+    """
     assert attempt.succeeded_at is not None and state.claimed_at is not None
-    dead = max(
-        attempt.succeeded_at + timedelta(seconds=policy.output_life_s),
-        state.claimed_at + timedelta(seconds=policy.grace_s),
-    )
+    lives_until = attempt.succeeded_at + timedelta(seconds=policy.output_life_s)
+    if attempt.begun.expect == "audio":
+        lives_until = min(lives_until, patience)
+    begun = max(attempt.succeeded_at, state.claimed_at)
+    dead = max(lives_until, begun + timedelta(seconds=policy.grace_s))
     return Note(Gone(at=now, reason="Its output could not be fetched while it existed.")) if now >= dead else Download()
 
 
