@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import AT_ONCE, BRIEF, SECRETS, Studio, settings_in, why, write_photo
 from fakes import FakeClips, FakeTracks
 from PIL import Image
+from studio_kit import AT_ONCE, BRIEF, SECRETS, Studio, settings_in, why, write_photo
 
 from property_video.core.edits import Edit
 from property_video.core.errors import BadOutput, StoreFull, TransientError

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import BRIEF, why, write_photo
 from fakes import Shelf
 from hosted_kit import HOSTED_BRIEF, KLING, PRICES, STABLE, VEO, NearestFrame, Shop, open_shop, serve
+from studio_kit import BRIEF, why, write_photo
 
 from property_video.core.outputs import Clip, Film
 

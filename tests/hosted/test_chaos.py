@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from chaos_kit import FIRST, SECOND, TRACK, makers, no_waiting, reasons, shop_in
-from conftest import Studio
 from fakes import Shelf
 from hosted_kit import KLING, PRICES, STABLE, VEO, Shop
+from studio_kit import Studio
 
 VEO_SLUG, KLING_SLUG, STABLE_SLUG = (name.removeprefix("replicate:") for name in (VEO, KLING, STABLE))
 

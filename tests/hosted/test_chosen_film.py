@@ -6,9 +6,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import BRIEF, Studio, settings_in, why, write_photo
 from emulators.openai import ChatService
 from fakes import FakeClips, FakeTracks, Shelf
+from studio_kit import BRIEF, Studio, settings_in, why, write_photo
 
 from property_video.core.money import in_usd, micros
 from property_video.core.outputs import Film

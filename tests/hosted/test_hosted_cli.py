@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BRIEF, CAMPAIGN, Studio
 from emulators.openai import ChatService
 from emulators.replicate import ReplicateEmulator
 from nearest_frame import NearestFrame
+from studio_kit import BRIEF, CAMPAIGN, Studio
 from typer.testing import CliRunner, Result
 
 from property_video.cli import app

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Studio
 from make_kit import Place, assert_finished, assert_sound, write_listing
+from studio_kit import Studio
 
 from property_video.core.errors import StoreFull
 from property_video.core.records import Record
