@@ -74,6 +74,7 @@ def test_two_calls_choose_rooms_and_pairs_and_the_film_costs_what_was_billed(stu
     assert "xai:grok-4.5 chose them" in studio.record("selected_pairs", ShotList).pairs[1].reasons[0]
 
 
+@pytest.mark.slow
 def test_what_was_answered_is_never_asked_again(studio: Studio, grok: ChatService):
     before = studio.made()
     after = studio.made()
@@ -81,6 +82,7 @@ def test_what_was_answered_is_never_asked_again(studio: Studio, grok: ChatServic
     assert grok.calls == 2
 
 
+@pytest.mark.slow
 def test_photos_that_a_person_chooses_cost_nothing_and_move_no_others(studio: Studio, grok: ChatService):
     before = studio.made()
     studio.made("reroll_scene_6", {"scene_6": {"first": "bedroom-1"}})
