@@ -311,11 +311,7 @@ DELIVERY: dict[str, Case] = {
 
 CASES = TRANSIENT | PRODUCTION | DELIVERY
 
-REPRESENTATIVE = {
-    "no create is ever answered",
-    "a prediction never ends",
-    "a clip is frozen",
-}
+REPRESENTATIVE = {"no create is ever answered", "a clip is frozen"}
 """Those that run every time; the others are in the slow tier."""
 
 

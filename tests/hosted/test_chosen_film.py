@@ -100,6 +100,7 @@ def test_another_ladder_with_the_same_first_choice_finds_its_answers(studio: Stu
     assert grok.calls == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["refusal", "length"])
 def test_an_answer_that_cannot_be_used_is_paid_for_and_the_next_model_chooses(
     studio: Studio, grok: ChatService, mini: ChatService, trouble: str

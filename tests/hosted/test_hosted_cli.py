@@ -243,6 +243,7 @@ def test_the_journal_is_shown_as_a_table_and_as_lines(run: Run, studio: Studio, 
 # --- upgrading
 
 
+@pytest.mark.slow
 def test_one_scene_is_bought_for_a_finished_film_and_the_others_keep_their_takes(run: Run, studio: Studio, service):
     before = studio.film()
     film = said(run("upgrade", CAMPAIGN, "--scenes", "1", "--video", KLING, "--budget", "3", "--json"))
