@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import CAMPAIGN, Studio, write_photo
+from studio_kit import CAMPAIGN, Studio, write_photo
 from typer.testing import CliRunner, Result
 
 from property_video.cli import app

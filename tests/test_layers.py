@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "definitions": {"core", "settings", "defs", "orders", "outbox", "providers"},
     "cli": {"core", "files", "store", "intake", "engine", "settings", "progress", "bench"},
 }
-"""What each part of the package may import of the others: every line of DESIGN.md §3, and nothing that it forbids."""
+"""What each part of the package may import of the others: as docs/architecture.md lists them, and nothing else."""
 
 MAY_KNOW_DAGSTER = ("defs/", "engine/", "definitions.py", "cli.py")
 

@@ -31,7 +31,7 @@ from property_video.store.opening import open_store
 
 CAMPAIGN: Final = "waiting"
 WAIT_S: Final = 240.0
-"""A hosted film's minutes (reference/orchestration.md §9)."""
+"""A hosted film's minutes."""
 
 
 class _Enough(BaseException):

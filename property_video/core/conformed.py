@@ -52,7 +52,9 @@ class Conformed(Record):
     `speed` is how much faster than in its own clip things move. Of the film's frames, `interpolated` lie between two
     source frames; `reliable` is the mean share of their pixels that followed a motion (the rest was blended), 1 when
     none is interpolated. `ssim_first` and `ssim_last` compare the clip's ends with the pictures it was to begin and
-    end on (luma at 640 pixels of width, blocks of 8x8; 1 = equal); None where there was none.
+    end on (luma at 640 pixels of width, blocks of 8x8; 1 = equal); None where there was none. Where they stray,
+    `apart_first` and `apart_last` are the distances of what photo analysis sees in both (1 - cosine of features); None
+    where they do not, or where it cannot see.
     """
 
     source: ForeignClip
@@ -61,3 +63,5 @@ class Conformed(Record):
     reliable: float
     ssim_first: float | None
     ssim_last: float | None
+    apart_first: float | None = None
+    apart_last: float | None = None

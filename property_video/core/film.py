@@ -22,7 +22,7 @@ class FilmFormat(Record):
 
 
 FILM: Final = FilmFormat()
-"""The master: 1920x1080, 30 fps, closed GOP of 2 s (DESIGN: for scrubbing, +5-10 % bytes)."""
+"""The master: 1920x1080, 30 fps, closed GOP of 2 s (for scrubbing; +5-10 % bytes against 4 s)."""
 
 SAMPLE_RATE: Final = 48_000
 """Samples per second of every track."""

@@ -39,16 +39,16 @@ from property_video.core.money import Micros
 from property_video.core.records import Record
 
 MOST_TRIES: Final = 3
-"""Attempts on one rung where an error deserves another one (providers.md §5)."""
+"""Attempts on one rung where an error deserves another one."""
 
 PAUSES_S: Final = (10.0, 60.0)
-"""Before the second and the third attempt on a rung: 5 to 60 s (providers.md §5)."""
+"""Before the second and the third attempt on a rung: 5 to 60 s."""
 
 SHORTEST_CALL_S: Final = 5.0
-"""The shortest life that can be given to a prediction (Cancel-After, providers.md §1.2)."""
+"""The shortest life that can be given to a prediction (Replicate's Cancel-After)."""
 
 SKEW_S: Final = 120.0
-"""By how much the provider's clock may be behind ours when predictions are listed (providers.md §1.8)."""
+"""By how much the provider's clock may be behind ours when predictions are listed."""
 
 
 # --- what is ordered
@@ -126,7 +126,7 @@ class Policy:
     Attributes:
         on_lost: what follows when it can no longer be told whether an attempt was paid for.
         call_s: a request has arrived, or never will, this long after it was sent; the client gives up earlier.
-        lag_s: a prediction is listed this long after it was made (a guess: providers.md §1.8).
+        lag_s: a prediction is listed this long after it was made (a guess).
         traceable_s: for how long after its request a prediction's input can be matched; then it is removed.
         doubt_s: for how long an attempt in doubt is looked up after patience has ended, before it counts as lost.
         grace_s: after a prediction's own deadline, before we stop it ourselves.
@@ -298,7 +298,7 @@ def next_step(
         case "succeeded" | "downloaded" if order.withdrawn:
             return Note(Gone(at=now, reason=_WITHDRAWN))
         case "succeeded":
-            return _fetch(state, attempt, now, policy)
+            return _fetch(state, attempt, now, policy, patience)
         case _:
             return _verify(attempt, now)
 
@@ -401,13 +401,17 @@ def _watch(state: OrderState, attempt: Attempt, now: datetime, policy: Policy, p
     return Cancel() if now >= deadline else Poll(deadline)
 
 
-def _fetch(state: OrderState, attempt: Attempt, now: datetime, policy: Policy) -> Step:
-    """The output is paid for: fetch it for as long as it can live, and after a long pause at least once."""
+def _fetch(state: OrderState, attempt: Attempt, now: datetime, policy: Policy, patience: datetime) -> Step:
+    """The output is paid for: fetch it for as long as it can live, and after a long pause at least once.
+
+    Sound is not worth that wait, which would hold back a film that has its own composer: it ends with patience.
+    """
     assert attempt.succeeded_at is not None and state.claimed_at is not None
-    dead = max(
-        attempt.succeeded_at + timedelta(seconds=policy.output_life_s),
-        state.claimed_at + timedelta(seconds=policy.grace_s),
-    )
+    lives_until = attempt.succeeded_at + timedelta(seconds=policy.output_life_s)
+    if attempt.begun.expect == "audio":
+        lives_until = min(lives_until, patience)
+    begun = max(attempt.succeeded_at, state.claimed_at)
+    dead = max(lives_until, begun + timedelta(seconds=policy.grace_s))
     return Note(Gone(at=now, reason="Its output could not be fetched while it existed.")) if now >= dead else Download()
 
 
@@ -450,7 +454,7 @@ _AGAIN: Final = re.compile(
 
 
 def tries_deserved(error: str) -> int:
-    """How many attempts a rung deserves in all, after a prediction failed with `error` (providers.md §1.7).
+    """How many attempts a rung deserves in all, after a prediction failed with `error`.
 
     Overload, preemption and platform failures pass: three. An input that could not be read is sent once more, from new
     files. Moderation, memory and whatever a model says of its input do not pass: the next rung.
@@ -488,7 +492,7 @@ def withdrawn(order: str, campaign: str) -> HostedOrder:
 
 
 def poll_after_s(age_s: float) -> float:
-    """Seconds until a prediction of that age is asked for again (providers.md §5)."""
+    """Seconds until a prediction of that age is asked for again."""
     return 2.0 if age_s < 30 else 5.0
 
 

@@ -358,7 +358,7 @@ class OrderState:
 
 
 def price_of(status: str, started: bool, price: int, bills_time: bool) -> int:
-    """What a prediction in a final state is charged with (providers.md §1.3, §5)."""
+    """What a prediction in a final state is charged with."""
     match status:
         case "succeeded":
             return price
@@ -389,7 +389,7 @@ def is_echo(sent: dict[str, Any], echo: dict[str, Any]) -> bool:
 
 
 def seed_of(intent: str) -> int:
-    """A seed of its own for every intent, from 1 to 2^31 - 1: MusicGen takes 0 for "any" (providers.md §3.3)."""
+    """A seed of its own for every intent, from 1 to 2^31 - 1: MusicGen takes 0 for "any"."""
     return int.from_bytes(hashlib.sha256(intent.encode()).digest()[:8], "big") % (2**31 - 1) + 1
 
 

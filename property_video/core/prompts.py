@@ -17,7 +17,7 @@ FAITHFUL: Final = (
     "Show the property exactly as photographed: nothing is added to it, removed from it, moved or changed; walls, "
     "windows, furniture, views and colours stay as they are. No people, no animals, no text, no logos."
 )
-"""The rule that no client's words replace. Listing rules and law forbid invented rooms (DESIGN.md decision 21)."""
+"""The rule that no client's words replace. Listing rules and law forbid invented rooms."""
 
 MOST_GUIDELINES: Final = 300
 """Characters of a client's guidelines that a prompt carries."""

@@ -25,7 +25,7 @@ more than a machine that is killed every few minutes needs."""
 
 BACK_OFF_S: Final = 60.0
 """Pause before the second attempt; it doubles with every further one. Dagster's own retry of a run whose worker died
-begins within 15 s (reference/orchestration.md §4), so that it is seen as under way by then."""
+begins within 15 s, so that it is seen as under way by then."""
 
 MOST_A_TICK: Final = 25
 """Run requests of one tick: each costs the daemon 0.2 CPU s, and a tick may take 60 s."""

@@ -8,12 +8,14 @@ Not here: whether it has to be made (place.py, settle.py), what hosted models ar
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from property_video.core.conformed import Conformed
 from property_video.core.film import SAMPLE_RATE
-from property_video.core.foreign import judge_conformed
+from property_video.core.foreign import STRAYS_SSIM, judge_conformed
 from property_video.core.orders import SceneOrder, TrackOrder
 from property_video.core.outputs import Take, Track
+from property_video.core.room_model import distances
 from property_video.core.verdicts import judge_clip, judge_track, require
 from property_video.orders.place import find_take, find_track
 from property_video.orders.stopwatch import Stopwatch
@@ -21,8 +23,11 @@ from property_video.providers.base import ClipProvider, OnProgress, TrackProvide
 from property_video.store import keys
 from property_video.store.base import Store
 
-FRAME_SIZE = (1280, 720)
+FRAME_SIZE: Final = (1280, 720)
 """Pixels of the pictures that a hosted clip's ends are compared with; `media.conform` compares at half of it."""
+
+WANTED: Final = ("begin", "end")
+"""Names of these pictures."""
 
 
 def embedded_take(
@@ -65,7 +70,7 @@ def hosted_take(store: Store, campaign: str, order: SceneOrder, provider: str, r
     shot = order.shot
 
     def bring(first: Path, last: Path | None, out: Path) -> Conformed:
-        begin, end = out.with_name("begin.jpg"), out.with_name("end.jpg")
+        begin, end = (out.with_name(f"{name}.jpg") for name in WANTED)
         save_end_frames(first, last, shot, FRAME_SIZE, begin, end)
         return conform(raw, shot.frames, shot.film, out, first=begin, last=end if takes_last else None)
 
@@ -90,6 +95,8 @@ def _take(
         out = scratch / f"{order.scene}.mp4"
         conformed = make(first, last, out)
         measures, found = measure_clip(out, first, last, shot, stills=scratch), probe(out)
+        if conformed is not None:
+            conformed = _looked_at(conformed, scratch)
         require(
             order.scene,
             judge_conformed(found, conformed, shot.frames, shot.film)
@@ -112,6 +119,30 @@ def _take(
         )
     store.write(keys.take(campaign, order.scene, order.fingerprint), take)
     return take
+
+
+def _looked_at(conformed: Conformed, folder: Path) -> Conformed:
+    """How far a clip's ends that stray are from what they were to show, as photo analysis sees it.
+
+    Args:
+        conformed: what conforming found.
+        folder: has the clip's ends and those that were wanted.
+    """
+    from property_video.media.look_worker import look_at_all
+
+    similar = {"first": conformed.ssim_first, "last": conformed.ssim_last}
+    stray = [end for end, ssim in similar.items() if ssim is not None and ssim < STRAYS_SSIM]
+    wanted = dict(zip(similar, WANTED, strict=True))
+    features: list[str] = []
+    look_at_all(
+        [folder / f"{name}.jpg" for end in stray for name in (end, wanted[end])],
+        lambda number, look: features.append(look.feature),
+    )
+    if not all(features):
+        return conformed  # without the network nothing can be told
+    pairs = zip(features[::2], features[1::2], strict=True)
+    apart = {f"apart_{end}": float(distances(pair)[0, 1]) for end, pair in zip(stray, pairs, strict=True)}
+    return conformed.model_copy(update=apart)
 
 
 def embedded_track(

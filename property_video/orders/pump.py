@@ -240,9 +240,8 @@ class Pump:
         while True:
             self._clerk.sign_life()
             moved = [self._turn(round_, order) for order in round_.open()]
-            if wait and not any(
-                moved
-            ):  # falling back takes seconds of every core: only while there is nothing else to do
+            if wait and not any(moved):
+                # Falling back takes seconds of every core: only while there is nothing else to do.
                 moved = [any(self._turn(round_, order, idle=True) for order in round_.open())]
             self._tell(round_)
             if round_.finished() if wait else not any(moved):

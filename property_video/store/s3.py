@@ -30,7 +30,7 @@ from property_video.store.s3_holds import hold_campaign, hold_store
 R = TypeVar("R", bound=BaseModel)
 
 LINK_S: Final = 2 * 3600
-"""Seconds for which a hosted model can fetch a picture. It may wait and run for 45 minutes (providers.md §1.4), and
+"""Seconds for which a hosted model can fetch a picture. It may wait and run for 45 minutes at the provider, and
 nobody waits for one longer than half an hour; links made with a role's credentials end with those at the latest."""
 
 LEFT_S: Final = 24 * 3600.0

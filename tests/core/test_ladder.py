@@ -136,6 +136,15 @@ def test_an_output_is_fetched_for_as_long_as_it_lives_whatever_the_patience():
     assert isinstance(found, Note) and found.event.kind == "gone"
 
 
+def test_sound_that_cannot_be_fetched_holds_no_film_back_beyond_its_deadline():
+    sound: list[Event] = [SUCCEEDED[0], intent(expect="audio"), *SUCCEEDED[2:]]
+    assert isinstance(step(sound, 1799), Download)
+    found = step(sound, 1800)
+    assert isinstance(found, Note) and found.event.kind == "gone"
+    late: list[Event] = [*sound, Claimed(at=AT + timedelta(seconds=3000), owner=OWNER)]
+    assert isinstance(step(late, 3000 + POLICY.grace_s - 1), Download)
+
+
 # --- delivery and production trouble
 
 

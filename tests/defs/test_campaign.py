@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import AT_ONCE, BRIEF, SECRETS, Studio, settings_in, why, write_photo
 from fakes import FakeClips, FakeTracks
 from PIL import Image
+from studio_kit import AT_ONCE, BRIEF, SECRETS, Studio, settings_in, why, write_photo
 
 from property_video.core.edits import Edit
 from property_video.core.errors import BadOutput, StoreFull, TransientError
@@ -19,8 +19,8 @@ from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.storyboard import SCENE_KEYS
 from property_video.media.probe import probe
 from property_video.providers.embedded import Embedded
-from property_video.store.edits import add_edit, read_edits
 from property_video.store.disk import sha256_of
+from property_video.store.edits import add_edit, read_edits
 
 ASSETS = (
     "brief",

@@ -9,9 +9,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from conftest import AT_ONCE, BRIEF, CAMPAIGN, Studio, settings_in, why, write_photo
 from fakes import FakeClips, FakeTracks, Shelf
 from s3_kit import S3, out_of_order
+from studio_kit import AT_ONCE, BRIEF, CAMPAIGN, Studio, settings_in, why, write_photo
 
 from property_video.core.orders import Orders
 from property_video.core.photo import UploadedPhotos

@@ -30,7 +30,7 @@ CHECKS = {
 
 @pytest.fixture(scope="module")
 def defs(tmp_path_factory) -> dg.Definitions:
-    from conftest import settings_in
+    from studio_kit import settings_in
 
     return build_defs(settings_in(tmp_path_factory.mktemp("graph")))
 
@@ -110,7 +110,7 @@ def test_scenes_come_before_the_track(defs):
 
 
 def test_resources_can_be_replaced_by_plain_objects(tmp_path):
-    from conftest import settings_in
+    from studio_kit import settings_in
 
     clips = object()
     assert build_defs(settings_in(tmp_path), clips=clips).resources["clips"] is clips

@@ -1,6 +1,6 @@
 """The nightly tidying: tables merged without losing or doubling a row, films pruned, films in the making left alone."""
 
-from conftest import Studio
+from studio_kit import Studio
 
 from property_video.defs import housekeeping
 from property_video.defs.housekeeping import PATIENCE_S, build_housekeeping, tidy

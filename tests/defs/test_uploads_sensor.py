@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import Studio, write_photo
+from studio_kit import Studio, write_photo
 
 from property_video.core.edits import Edit
 from property_video.core.outputs import Clip

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
-from conftest import Studio
 from dagster._core.execution.backfill import BulkActionStatus
+from studio_kit import Studio
 
 from property_video.core import fingerprints
 from property_video.core.buying import Market

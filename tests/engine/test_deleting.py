@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
-from conftest import Studio, write_photo
+from studio_kit import Studio, write_photo
 
 from property_video.core.edits import Edit
 from property_video.core.errors import BadInput, CampaignBusy, PropertyVideoError

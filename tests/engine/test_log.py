@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import CAMPAIGN, Studio
+from studio_kit import CAMPAIGN, Studio
 from typer.testing import CliRunner
 
 from property_video.cli import app

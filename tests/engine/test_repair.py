@@ -1,7 +1,7 @@
 """What doctor finds in what is recorded, and how it mends it: what is safe, and nothing that was paid for."""
 
 import pytest
-from conftest import Studio
+from studio_kit import Studio
 from typer.testing import CliRunner
 
 from property_video import cli

@@ -3,7 +3,7 @@ import time
 from dataclasses import replace
 
 import dagster as dg
-from conftest import CAMPAIGN, Studio
+from studio_kit import CAMPAIGN, Studio
 
 from property_video.engine.processes import signature
 from property_video.store.leases import campaign_lease

@@ -8,9 +8,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from conftest import BRIEF, Studio
 from fakes import Shelf
 from hosted_kit import KLING, STABLE, VEO, NearestFrame, Shop, open_shop, serve
+from studio_kit import BRIEF, Studio
 
 from property_video.core.conformed import Conformed
 from property_video.core.outputs import Film

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-from conftest import BRIEF, Studio, settings_in
 from emulators.replicate import ReplicateEmulator
 from fakes import FakeClips, FakeTracks, Shelf
 from nearest_frame import NearestFrame
+from studio_kit import BRIEF, Studio, settings_in
 
 from property_video.core.money import in_usd
 from property_video.definitions import build_means

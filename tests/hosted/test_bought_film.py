@@ -9,9 +9,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import BRIEF, why, write_photo
 from fakes import Shelf
 from hosted_kit import HOSTED_BRIEF, KLING, PRICES, STABLE, VEO, NearestFrame, Shop, open_shop, serve
+from studio_kit import BRIEF, why, write_photo
 
 from property_video.core.outputs import Clip, Film
 
@@ -103,6 +103,7 @@ def test_a_second_run_finds_everything_and_buys_nothing(shop: Shop):
     assert shop.service.calls == []
 
 
+@pytest.mark.slow
 def test_a_lost_take_is_made_again_from_what_was_bought(shop: Shop):
     take = scene(shop.studio.film(), "scene_1").take
     assert take is not None
@@ -113,6 +114,7 @@ def test_a_lost_take_is_made_again_from_what_was_bought(shop: Shop):
     assert (after.fell, shop.service.created()) == ((), [])
 
 
+@pytest.mark.slow
 def test_a_lost_take_whose_original_is_lost_too_is_not_bought_again(shop: Shop):
     take = scene(shop.studio.film(), "scene_1").take
     assert take is not None
@@ -148,6 +150,7 @@ def test_a_take_that_a_person_pins_stays_whatever_else_changes(shop: Shop):
     assert shop.service.created() == []
 
 
+@pytest.mark.slow
 def test_one_scene_is_bought_for_an_embedded_film_and_the_others_stay(empty_shop: Shop):
     empty_shop.brief(BRIEF)
     before = empty_shop.studio.made()

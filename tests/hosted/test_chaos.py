@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from chaos_kit import FIRST, SECOND, TRACK, makers, no_waiting, reasons, shop_in
-from conftest import Studio
 from fakes import Shelf
 from hosted_kit import KLING, PRICES, STABLE, VEO, Shop
+from studio_kit import Studio
 
 VEO_SLUG, KLING_SLUG, STABLE_SLUG = (name.removeprefix("replicate:") for name in (VEO, KLING, STABLE))
 
@@ -86,6 +86,7 @@ class Case:
         unfetched: outputs that were paid for and cannot be had.
         noted: what the service notes about the client, once for each clip.
         quick: replaced limits, by dotted name, so that nobody waits for real.
+        either: whether the trouble meets whichever of the two clips is done first; the rest is said of the first one.
     """
 
     turn: Turn
@@ -97,6 +98,16 @@ class Case:
     unfetched: int = 0
     noted: str = ""
     quick: dict[str, Any] = field(default_factory=dict)
+    either: bool = False
+
+    def turned_round(self) -> "Case":
+        """The same with the trouble at the other clip."""
+        other = {FIRST: SECOND, SECOND: FIRST, TRACK: TRACK}
+
+        def turned(pieces: dict[str, Any]) -> dict[str, Any]:
+            return {other[piece]: value for piece, value in pieces.items()}
+
+        return replace(self, made=turned(self.made), says=turned(self.says), tries=turned(self.tries))
 
 
 WIRE = "property_video.providers.replicate.wire"
@@ -274,6 +285,7 @@ DELIVERY: dict[str, Case] = {
         {FIRST: KLING},
         {FIRST: "gone"},
         PRICES[VEO],
+        either=True,
         unfetched=1,
     ),
     "an output expires before it is fetched": Case(
@@ -290,6 +302,7 @@ DELIVERY: dict[str, Case] = {
         {FIRST: KLING},
         {FIRST: "198.51.100.7"},
         PRICES[VEO],
+        either=True,
         unfetched=1,
     ),
     "a download hangs": Case(knob("hang", "download", 1.0, nth=1), quick={f"{FETCH}.TIMEOUT": AT_ONCE}),
@@ -298,11 +311,7 @@ DELIVERY: dict[str, Case] = {
 
 CASES = TRANSIENT | PRODUCTION | DELIVERY
 
-REPRESENTATIVE = {
-    "no create is ever answered",
-    "a prediction never ends",
-    "a clip is frozen",
-}
+REPRESENTATIVE = {"no create is ever answered", "a clip is frozen"}
 """Those that run every time; the others are in the slow tier."""
 
 
@@ -334,6 +343,8 @@ def test_the_film_is_delivered_and_the_ledger_is_the_bill_when(name: str, shop: 
 
     film = shop.studio.made()
 
+    if case.either and makers(film)[SECOND] != BOUGHT[SECOND]:
+        case = case.turned_round()
     made = {**BOUGHT, **case.made}
     assert makers(film) == made
     for piece, words in case.says.items():
@@ -396,10 +407,9 @@ def test_a_price_that_changed_is_not_seen_and_the_ledger_has_the_one_that_was_al
 
 
 @pytest.mark.slow
-def test_a_clip_that_shows_something_else_is_used_with_a_warning(shop: Shop):
+def test_a_clip_that_shows_another_room_goes_to_the_next_rung(shop: Shop):
     shop.service.knob("clip", route="run", value="other", model=VEO_SLUG, nth=1)
     film = shop.studio.made()
-    take = next(clip.take for clip in film.scenes if clip.scene == FIRST)
-    assert take is not None and take.conformed is not None
-    assert take.conformed.ssim_first is not None and take.conformed.ssim_first < 0.8
+    assert makers(film) == BOUGHT | {FIRST: KLING}
+    assert "shows what the first photo shows" in reasons(film, FIRST)
     shop.balanced()

@@ -8,9 +8,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from conftest import BRIEF, Studio, settings_in
 from emulators.openai import ChatService
 from fakes import FakeClips, FakeTracks, Shelf
+from studio_kit import BRIEF, Studio, settings_in
 
 from property_video.core.money import micros
 from property_video.definitions import build_means

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import BRIEF, Studio, settings_in, why, write_photo
 from emulators.openai import ChatService
 from fakes import FakeClips, FakeTracks, Shelf
+from studio_kit import BRIEF, Studio, settings_in, why, write_photo
 
 from property_video.core.money import in_usd, micros
 from property_video.core.outputs import Film
@@ -74,6 +74,7 @@ def test_two_calls_choose_rooms_and_pairs_and_the_film_costs_what_was_billed(stu
     assert "xai:grok-4.5 chose them" in studio.record("selected_pairs", ShotList).pairs[1].reasons[0]
 
 
+@pytest.mark.slow
 def test_what_was_answered_is_never_asked_again(studio: Studio, grok: ChatService):
     before = studio.made()
     after = studio.made()
@@ -81,6 +82,7 @@ def test_what_was_answered_is_never_asked_again(studio: Studio, grok: ChatServic
     assert grok.calls == 2
 
 
+@pytest.mark.slow
 def test_photos_that_a_person_chooses_cost_nothing_and_move_no_others(studio: Studio, grok: ChatService):
     before = studio.made()
     studio.made("reroll_scene_6", {"scene_6": {"first": "bedroom-1"}})
@@ -98,6 +100,7 @@ def test_another_ladder_with_the_same_first_choice_finds_its_answers(studio: Stu
     assert grok.calls == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["refusal", "length"])
 def test_an_answer_that_cannot_be_used_is_paid_for_and_the_next_model_chooses(
     studio: Studio, grok: ChatService, mini: ChatService, trouble: str

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BRIEF, CAMPAIGN, Studio
 from emulators.openai import ChatService
 from emulators.replicate import ReplicateEmulator
 from nearest_frame import NearestFrame
+from studio_kit import BRIEF, CAMPAIGN, Studio
 from typer.testing import CliRunner, Result
 
 from property_video.cli import app
@@ -227,6 +227,7 @@ def test_how_orders_stand_is_told_while_they_are_waited_for(run: Run, studio: St
     assert "Cost: $1.20, of which now: $1.20" in result.stdout
 
 
+@pytest.mark.slow
 def test_the_journal_is_shown_as_a_table_and_as_lines(run: Run, studio: Studio, service):
     assert run("orders", CAMPAIGN).stdout == "Nothing was ever ordered of hosted models.\n"
     assert run("make", studio.folder, "--video", f"{VEO},{KLING}", "--budget", "0.80").exit_code == 0
@@ -242,6 +243,7 @@ def test_the_journal_is_shown_as_a_table_and_as_lines(run: Run, studio: Studio, 
 # --- upgrading
 
 
+@pytest.mark.slow
 def test_one_scene_is_bought_for_a_finished_film_and_the_others_keep_their_takes(run: Run, studio: Studio, service):
     before = studio.film()
     film = said(run("upgrade", CAMPAIGN, "--scenes", "1", "--video", KLING, "--budget", "3", "--json"))
@@ -271,6 +273,7 @@ def test_the_track_alone_is_bought_for_a_finished_film(run: Run, studio: Studio,
     assert film["cost_usd"] == pytest.approx(0.20) == service.spent_usd()
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_spent_is_told_before_anything_changes(run: Run, studio: Studio, service):
     said(run("upgrade", CAMPAIGN, "--scenes", "1", "--video", KLING, "--budget", "0.40", "--json"))
     edits = read_edits(studio.store, CAMPAIGN)
@@ -281,6 +284,7 @@ def test_a_budget_that_is_spent_is_told_before_anything_changes(run: Run, studio
     assert (again["cost_usd"], again["spent_usd"]) == (0.35, 0.0), "what is bought already needs no budget"
 
 
+@pytest.mark.slow
 def test_what_fell_is_asked_again_and_nothing_else(run: Run, studio: Studio, service):
     knob = service.knob("fail", route="run", value="The input or output was flagged as sensitive. (E005)", nth=(2, 3))
     fallen = said(run("make", studio.folder, "--video", VEO, "--budget", "3", "--json"))
@@ -312,6 +316,7 @@ def test_what_fell_for_want_of_a_key_is_bought_when_there_is_one(run: Run, studi
 # --- old takes
 
 
+@pytest.mark.slow
 def test_an_old_take_comes_back_for_nothing_and_goes_again(run: Run, studio: Studio, service):
     before = scene(studio.film(), "scene_1").take
     assert before is not None
@@ -342,6 +347,7 @@ def test_a_take_of_another_length_is_refused_and_not_kept(run: Run, studio: Stud
 # --- choice and models
 
 
+@pytest.mark.slow
 def test_photos_chosen_by_a_model_are_in_the_cost(run: Run, studio: Studio, monkeypatch):
     rooms = {"p01": "bedroom", "p02": "bedroom", "p03": "kitchen", "p04": "pool"}
     pairs = [{"scene": 1, "first": "p04"}, {"scene": 2, "first": "p01", "last": "p02"}, {"scene": 6, "first": "p03"}]

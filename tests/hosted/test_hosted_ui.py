@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 import pytest
-from conftest import write_photo
 from fakes import Shelf
 from hosted_kit import HOSTED_BRIEF, KLING, STABLE, VEO, Shop, open_shop, serve
 from nearest_frame import NearestFrame
+from studio_kit import write_photo
 
 NAMES = ("pool", "bedroom-1", "bedroom-2", "kitchen")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_photo
+from studio_kit import write_photo
 
 from property_video.core.brief import Brief, Music
 from property_video.core.errors import BadInput

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import write_photo
+from studio_kit import write_photo
 
 from property_video.core.errors import BadBrief, BadInput, NoUsablePhoto
 from property_video.core.fingerprints import VERSIONS

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_photo
 from s3_kit import S3, out_of_reach
+from studio_kit import write_photo
 
 from property_video.core.errors import BadInput, StoreError
 from property_video.core.places import Bucket

@@ -211,6 +211,10 @@ def test_ends_are_compared_with_the_pictures_that_were_sent(plain, tmp_path):
     assert done.ssim_first > 0.9 and done.ssim_last < 0.5
     warned = [f.name for f in judge_conformed(probe(tmp_path / "clip.mp4"), done, SCENE, TINY) if not f.passed]
     assert warned == ["last frame is near the last photo"]
+    for apart, passed in ((0.25, True), (0.35, False)):
+        looked_at = done.model_copy(update={"apart_last": apart})
+        found = judge_conformed(probe(tmp_path / "clip.mp4"), looked_at, SCENE, TINY)
+        assert all(f.passed for f in found if f.severity == "error") is passed
     with pytest.raises(BadPhoto, match="cannot be decoded"):
         conform(plain, SCENE, TINY, tmp_path / "clip.mp4", first=plain)
 

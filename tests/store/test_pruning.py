@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from conftest import write_photo
+from studio_kit import write_photo
 
 from property_video.core.edits import Edit
 from property_video.core.errors import CampaignBusy
