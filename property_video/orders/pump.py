@@ -104,6 +104,9 @@ SUFFIXES: Final[Mapping[Medium, tuple[str, ...]]] = {
 GONE_FROM_PROVIDER: Final = frozenset({"succeeded", "downloaded", "settled", "rejected", "gone", "lost"})
 """Stages of an attempt whose prediction does not run any more, and that is not tried again at once."""
 
+AT_PROVIDER: Final = frozenset({"sending", "placed"})
+"""Stages of an attempt whose prediction may run."""
+
 OUT_OF_SERVICE: Final = frozenset({401, 402, 403})
 """Refusals that are about us, not about what was asked: nothing else is sent to that provider."""
 
@@ -263,6 +266,7 @@ class Pump:
             self._back_off(order, error)
             return False
         except PropertyVideoError as error:
+            self._give_back(order, is_driven=False)
             if order.id == round_.until:
                 raise
             round_.stopped[order.id] = error
@@ -303,7 +307,8 @@ class Pump:
             self._wait(order, FOLLOW_S)
             return False
         if not self._clerk.owns(order.id):
-            self._give_back(order, order_is_ours=False)
+            if self._slots is not None:  # another process was quicker, and has a slot of its own
+                self._slots.free(self._slot_name(order))
             self._wait(order, FOLLOW_S)
             return False
         state = self._journal.state(order.id)
@@ -356,11 +361,15 @@ class Pump:
         provider = order.rungs[0].provider
         return provider not in self._services or self._slots.take(provider, self._slot_name(order))
 
-    def _give_back(self, order: HostedOrder, *, order_is_ours: bool = True) -> None:
-        """Free the order's slot when nothing of it is at its provider, nor will be at once."""
+    def _give_back(self, order: HostedOrder, *, is_driven: bool = True) -> None:
+        """Free the order's slot when nothing of it is at its provider, nor will be at once.
+
+        An order that is not driven any further needs it only for what was sent.
+        """
         state = self._journal.state(order.id)
         stage = state.attempt.stage if state.attempt is not None else ""
-        if self._slots is not None and (not order_is_ours or state.closed or stage in GONE_FROM_PROVIDER):
+        is_there = stage in AT_PROVIDER if not is_driven else stage not in GONE_FROM_PROVIDER
+        if self._slots is not None and (state.closed or not is_there):
             self._slots.free(self._slot_name(order))
 
     def _slot_name(self, order: HostedOrder) -> str:
