@@ -1,6 +1,7 @@
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 from studio_kit import CAMPAIGN, Studio
@@ -17,14 +18,16 @@ def terminate_when_it_waits(instance: dg.DagsterInstance, run_ids: list[str]) ->
     instance.report_run_canceling(runs[0])
 
 
-def test_a_run_that_is_terminated_while_it_waits_ends_as_canceled(empty_studio: Studio):
-    patient = replace(empty_studio, settings=replace(empty_studio.settings, lease_wait_s=60.0))
+def test_a_run_that_is_terminated_while_it_waits_ends_as_canceled(empty_studio: Studio, tmp_path: Path):
     terminated: list[str] = []
-    person = threading.Thread(target=terminate_when_it_waits, args=(patient.instance, terminated))
-    with campaign_lease(patient.store, CAMPAIGN, "another-run", wait_s=0):
-        person.start()
-        assert not patient.run().success
-        person.join()
-    run = patient.instance.get_run_by_id(terminated[0])
-    assert run is not None
-    assert run.status == dg.DagsterRunStatus.CANCELED
+    # On disk: two threads lock each other out of a database in memory.
+    with dg.DagsterInstance.local_temp(str(tmp_path / "history")) as instance:
+        patient = replace(empty_studio, settings=replace(empty_studio.settings, lease_wait_s=60.0), instance=instance)
+        person = threading.Thread(target=terminate_when_it_waits, args=(instance, terminated))
+        with campaign_lease(patient.store, CAMPAIGN, "another-run", wait_s=0):
+            person.start()
+            assert not patient.run().success
+            person.join()
+        run = instance.get_run_by_id(terminated[0])
+        assert run is not None
+        assert run.status == dg.DagsterRunStatus.CANCELED
