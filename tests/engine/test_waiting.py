@@ -20,8 +20,9 @@ def terminate_when_it_waits(instance: dg.DagsterInstance, run_ids: list[str]) ->
 
 def test_a_run_that_is_terminated_while_it_waits_ends_as_canceled(empty_studio: Studio, tmp_path: Path):
     terminated: list[str] = []
-    # On disk: two threads lock each other out of a database in memory.
-    with dg.DagsterInstance.local_temp(str(tmp_path / "history")) as instance:
+    history = tmp_path / "history"  # on disk: two threads lock each other out of a database in memory
+    history.mkdir()
+    with dg.DagsterInstance.local_temp(str(history)) as instance:
         patient = replace(empty_studio, settings=replace(empty_studio.settings, lease_wait_s=60.0), instance=instance)
         person = threading.Thread(target=terminate_when_it_waits, args=(instance, terminated))
         with campaign_lease(patient.store, CAMPAIGN, "another-run", wait_s=0):
