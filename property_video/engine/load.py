@@ -40,6 +40,9 @@ NEW: Final = 10
 TICKS: Final = 3
 """Ticks of each kind; the median counts."""
 
+ENDS_IN_S: Final = 10.0
+"""Seconds that a server is given to end."""
+
 PATIENCE_S: Final = 180.0
 """Seconds that a server may take to answer."""
 
@@ -218,7 +221,7 @@ def _server(*command: str) -> Iterator[tuple[int, int]]:
                 [sys.executable, "-W", "ignore", "-m", *command, "-p", str(port)], stdout=log, stderr=log
             )
         )
-        last.callback(process.terminate)
+        last.callback(_end, process)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -229,6 +232,15 @@ def _server(*command: str) -> Iterator[tuple[int, int]]:
                     raise RuntimeError(f"{command[0]} does not answer; see {Path('server.log').resolve()}") from error
                 time.sleep(0.1)
         yield process.pid, port
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a server to end, and make it: one that is asked while it starts may never hear of it."""
+    process.terminate()
+    try:
+        process.wait(ENDS_IN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 PARTITIONS: Final = """{ assetNodeOrError(assetKey: {path: ["final_video"]}) { ... on AssetNode {
