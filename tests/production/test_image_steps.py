@@ -8,12 +8,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +161,9 @@ def test_the_containers_command_is_healthy_as_its_user_and_finds_all_it_needs(im
         port = str(free.getsockname()[1])
     check = as_user(image, [word.replace("4000", port) for word in command_of("HEALTHCHECK")])
     with subprocess.Popen(
-        **as_user(image, [word.replace("4000", port) for word in command_of("CMD")], **places)
+        **as_user(image, [word.replace("4000", port) for word in command_of("CMD")], **places),
+        # As in a container: a shell that ignores Ctrl-C in the background has Dagster ignore SIGTERM as well.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as server:
         try:
             deadline = time.monotonic() + 120
