@@ -166,7 +166,8 @@ def _launch(
         description=None,
         run_config=None,
     )
-    instance.add_backfill(backfill)
+    # Dagster lists a set, whose order changes from process to process.
+    instance.add_backfill(backfill._replace(asset_selection=sorted(backfill.asset_selection or ())))
     return str(backfill.backfill_id)
 
 
