@@ -13,6 +13,7 @@ from property_video.core.choice import estimate as estimate_choice
 from property_video.core.fingerprints import fingerprint
 from property_video.core.ladder import HostedOrder, Rung
 from property_video.core.ladders import hosted, vendor_and_model
+from property_video.core.ledger import Medium
 from property_video.core.models import (
     MusicModel,
     Purchase,
@@ -124,18 +125,7 @@ def _clip_rung(
     )
     inputs = clip_input(model, bought, prompt, scene.negative_prompt, FIRST, LAST if takes_last else None, ANY_SEED)
     files = tuple(key for key in (model.inputs.first, model.inputs.last) if key in inputs)
-    return Rung(
-        name=name,
-        provider=vendor,
-        model=model.slug,
-        version=model.version,
-        inputs={key: value for key, value in inputs.items() if key not in (*files, model.inputs.seed)},
-        files=files,
-        seed_key=model.inputs.seed or "",
-        price=micros(bought.usd),
-        bills_time=model.time_billed,
-        deadline_s=terms.clip_deadline_s,
-    )
+    return _rung(name, vendor, model, inputs, files, bought.usd, "video", terms.clip_deadline_s)
 
 
 def clip_frame_size(rung: Rung, registry: Registry, frames: int) -> tuple[int, int]:
@@ -191,7 +181,8 @@ def bill_track(
         else:
             words = track_prompt(scenes, mood, tempo)
             inputs = music_input(model, words, NEGATIVE_MUSIC, seconds, ANY_SEED)
-            rungs.append(_music_rung(name, vendor, model, inputs, (), music_price(model, seconds), terms))
+            usd = music_price(model, seconds)
+            rungs.append(_rung(name, vendor, model, inputs, (), usd, "audio", terms.music_deadline_s))
     return _single(campaign, label, key, rungs, passed, terms.music_deadline_s)
 
 
@@ -214,7 +205,8 @@ def _chain(
         context = CONTEXT if link.context_s else None
         inputs = link_input(model, link, context, ANY_SEED)
         files = tuple(each for each in (model.inputs.context,) if each is not None and each in inputs)
-        rung = _music_rung(name, vendor, model, inputs, files, music_price(model, link.length_s), terms)
+        usd = music_price(model, link.length_s)
+        rung = _rung(name, vendor, model, inputs, files, usd, "audio", terms.music_deadline_s)
         orders.append(
             HostedOrder(
                 id=f"{label}-{key}-{link.number}",
@@ -233,14 +225,15 @@ def _chain(
     )
 
 
-def _music_rung(
+def _rung(
     name: str,
     vendor: str,
-    model: MusicModel,
-    inputs: dict[str, object],
+    model: VideoModel | MusicModel,
+    inputs: Mapping[str, object],
     files: tuple[str, ...],
     usd: float,
-    terms: Terms,
+    expect: Medium,
+    deadline_s: float,
 ) -> Rung:
     return Rung(
         name=name,
@@ -250,10 +243,10 @@ def _music_rung(
         inputs={key: value for key, value in inputs.items() if key not in (*files, model.inputs.seed)},
         files=files,
         seed_key=model.inputs.seed or "",
-        expect="audio",
+        expect=expect,
         price=micros(usd),
         bills_time=model.time_billed,
-        deadline_s=terms.music_deadline_s,
+        deadline_s=deadline_s,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from property_video.core.conformed import Conformed, ForeignClip
 from property_video.core.film import FilmFormat
 from property_video.core.probe import Probe
-from property_video.core.verdicts import BLACK_LUMA, BLANK_DETAIL, Finding, judge_picture
+from property_video.core.verdicts import BLACK_LUMA, BLANK_DETAIL, Finding, judge_silent_picture
 
 LEAST_FRAMES_PER_SECOND: Final = 6
 """Source frames per second of the scene below which nothing between them can be guessed."""
@@ -95,13 +95,7 @@ def judge_conformed(probe: Probe, done: Conformed, frames: int, film: FilmFormat
     """
     slowest, fastest = PLAIN_SPEEDS
     return (
-        *judge_picture(probe, film, frames),
-        Finding(
-            check="picture_format",
-            name="clip is silent",
-            passed=probe.audio is None,
-            found="no sound" if not probe.audio else "sound",
-        ),
+        *judge_silent_picture(probe, film, frames),
         *(
             Finding(
                 check="starts_and_ends_on_its_photos",

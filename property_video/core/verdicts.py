@@ -151,13 +151,7 @@ def judge_chooser(chosen: Chosen | None) -> Finding:
 def judge_clip(probe: Probe, measures: ClipMeasures, shot: Shot) -> tuple[Finding, ...]:
     """A clip has the film's exact parameters, begins and ends on its photos, moves and is not black."""
     return (
-        *judge_picture(probe, shot.film, shot.frames),
-        Finding(
-            check="picture_format",
-            name="clip is silent",
-            passed=probe.audio is None,
-            found="no sound" if not probe.audio else "sound",
-        ),
+        *judge_silent_picture(probe, shot.film, shot.frames),
         _at_least(
             "starts_and_ends_on_its_photos", "first frame is the first photo", measures.ssim_first, LEAST_SSIM, "SSIM"
         ),
@@ -264,6 +258,19 @@ def judge_makers(clips: Sequence[Clip], track: Track) -> Finding:
         else " ".join(f"{name}: {' '.join(piece.fell)}" for name, piece in fell.items())
         + (remedy if any(piece.fallen for piece in fell.values()) else ""),
         severity="warn",
+    )
+
+
+def judge_silent_picture(probe: Probe, film: FilmFormat, frames: int) -> tuple[Finding, ...]:
+    """A clip's picture has the film's exact parameters, and nothing is heard with it."""
+    return (
+        *judge_picture(probe, film, frames),
+        Finding(
+            check="picture_format",
+            name="clip is silent",
+            passed=probe.audio is None,
+            found="no sound" if not probe.audio else "sound",
+        ),
     )
 
 

@@ -17,14 +17,14 @@ from property_video.core.cost_table import CostRow, choice_rows, cost_rows
 from property_video.core.edits import Edit, EditValue, checked_edit
 from property_video.core.money import in_usd, micros
 from property_video.core.orders import plan
-from property_video.core.pairing import ShotList, choose_pairs
+from property_video.core.pairing import ShotList
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.records import Record
 from property_video.core.wishes import Wishes, photo_wishes
 from property_video.defs.wanted import brief_in, wanted
 from property_video.engine.accounts import spent
 from property_video.intake.photos import analyse, take_in
-from property_video.orders.choosing import choice_bills, known_pairs, known_rooms
+from property_video.orders.choosing import choice_bills, known_pairs, known_rooms, pairs_by_rule
 from property_video.orders.journal import Journal
 from property_video.orders.place import place
 from property_video.providers.registry import load_registry
@@ -81,15 +81,8 @@ def estimate_film(
     photos = photo_wishes(wishes.brief.photos, uploaded)
     measured = analyse(store, uploaded, photos.rooms, partial(progress, "photo_analysis"))
     analysis = known_rooms(store, wishes, uploaded, measured)
-    by_rule = choose_pairs(
-        wishes.storyboard,
-        analysis,
-        use=photos.use,
-        never=photos.never,
-        edits=wishes.edits,
-        seed=wishes.seed,
-        before=store.read(keys.record("selected_pairs", campaign), ShotList),
-    )
+    before = store.read(keys.record("selected_pairs", campaign), ShotList)
+    by_rule = pairs_by_rule(wishes, uploaded, analysis, before)
     shot_list = known_pairs(store, wishes, uploaded, analysis, by_rule)
     orders = place(store, plan(wishes, shot_list, uploaded, analysis, load_moves(), market))
     rows = (*_choices(store, wishes, uploaded, measured, analysis, market), *cost_rows(orders))

@@ -16,11 +16,11 @@ from property_video.core.fingerprints import VERSIONS
 from property_video.core.money import in_usd
 from property_video.core.orders import Orders, film_fingerprint, film_tags, plan
 from property_video.core.outputs import Film
-from property_video.core.pairing import ShotList, choose_pairs
+from property_video.core.pairing import ShotList
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
-from property_video.core.wishes import Wishes, photo_wishes
+from property_video.core.wishes import Wishes
 from property_video.defs.wanted import wanted
-from property_video.orders.choosing import known_pairs
+from property_video.orders.choosing import known_pairs, pairs_by_rule
 from property_video.orders.place import place
 from property_video.store import keys
 from property_video.store.base import Store
@@ -76,16 +76,7 @@ def _planned(
     moves: Mapping[str, Move],
     market: Market,
 ) -> Orders:
-    photos = photo_wishes(wishes.brief.photos, uploaded)
-    by_rule = choose_pairs(
-        wishes.storyboard,
-        analysis,
-        use=photos.use,
-        never=photos.never,
-        edits=wishes.edits,
-        seed=wishes.seed,
-        before=before,
-    )
+    by_rule = pairs_by_rule(wishes, uploaded, analysis, before)
     shot_list = known_pairs(store, wishes, uploaded, analysis, by_rule)
     return plan(wishes, shot_list, uploaded, analysis, moves, market)
 

@@ -28,7 +28,7 @@ from property_video.core.errors import BadOutput
 from property_video.core.ladder import Rung
 from property_video.core.ladders import EMBEDDED, hosted, vendor_and_model
 from property_video.core.money import in_usd
-from property_video.core.pairing import ShotList
+from property_video.core.pairing import ShotList, choose_pairs
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.wishes import Wishes, photo_wishes
 from property_video.orders import calls
@@ -157,6 +157,32 @@ def known_pairs(
 
 def _rooms_reader(analysis: PhotoAnalysis) -> Callable[[Answer, ChoiceRequest], RoomsChosen]:
     return lambda answer, request: read_rooms(answer, request, analysis)
+
+
+def pairs_by_rule(
+    wishes: Wishes, uploaded: UploadedPhotos, analysis: PhotoAnalysis, before: ShotList | None
+) -> ShotList:
+    """The shot list that the rules choose for a campaign.
+
+    Args:
+        wishes: what it wants.
+        uploaded: its photos.
+        analysis: what they show.
+        before: the last shot list, which is kept where nothing is clearly better.
+
+    Raises:
+        BadBrief: a wish names a photo that does not exist.
+    """
+    photos = photo_wishes(wishes.brief.photos, uploaded)
+    return choose_pairs(
+        wishes.storyboard,
+        analysis,
+        use=photos.use,
+        never=photos.never,
+        edits=wishes.edits,
+        seed=wishes.seed,
+        before=before,
+    )
 
 
 def _pairs_reader(

@@ -12,11 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from property_video.core.outputs import MediaRef
 
 R = TypeVar("R", bound=BaseModel)
+
+
+def encoded(record: BaseModel) -> bytes:
+    """A record as it is kept."""
+    return (record.model_dump_json(indent=1) + "\n").encode()
+
+
+def decoded(found: bytes | None, kind: type[R]) -> R | None:
+    """A record as it was kept; None when there is none, or when an older version of the product wrote it otherwise."""
+    if found is None:
+        return None
+    try:
+        return kind.model_validate_json(found)
+    except ValidationError:
+        return None
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from property_video.core.errors import MissingMedia
 from property_video.core.outputs import MediaRef
 from property_video.store import keys
-from property_video.store.base import Entry
+from property_video.store.base import Entry, decoded, encoded
 from property_video.store.disk import Scratch, sha256_of, sync, translated
 from property_video.store.flocks import hold_campaign, hold_store
 
@@ -118,7 +118,7 @@ class LocalStore:
         with self.scratch("record") as scratch:
             draft = scratch / "record.json"
             with translated(draft):
-                draft.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+                draft.write_bytes(encoded(record))
             yield draft
 
     def read(self, key: str, kind: type[R]) -> R | None:
@@ -127,13 +127,7 @@ class LocalStore:
         Raises:
             StoreError: it is there and cannot be read.
         """
-        found = self.read_bytes(key)
-        if found is None:
-            return None
-        try:
-            return kind.model_validate_json(found)
-        except ValidationError:
-            return None
+        return decoded(self.read_bytes(key), kind)
 
     def read_bytes(self, key: str) -> bytes | None:
         """What a key holds; None when there is nothing.

@@ -15,13 +15,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from property_video.core.errors import MissingMedia
 from property_video.core.outputs import MediaRef
 from property_video.core.places import Bucket
 from property_video.store import keys
-from property_video.store.base import Entry
+from property_video.store.base import Entry, decoded, encoded
 from property_video.store.disk import Scratch, sha256_of, temporary, translated
 from property_video.store.media_cache import LARGEST, MediaCache
 from property_video.store.s3_bucket import TRIES, S3Bucket
@@ -160,13 +160,7 @@ class S3Store:
         Raises:
             StoreError: the store cannot be read.
         """
-        found = self._bucket.get(key)
-        if found is None:
-            return None
-        try:
-            return kind.model_validate_json(found)
-        except ValidationError:
-            return None
+        return decoded(self._bucket.get(key), kind)
 
     def read_bytes(self, key: str) -> bytes | None:
         """What a small key holds; None when there is nothing."""
@@ -174,11 +168,11 @@ class S3Store:
 
     def write(self, key: str, record: BaseModel) -> None:
         """Write a record, replacing an older one whole."""
-        self._bucket.put(key, _json(record))
+        self._bucket.put(key, encoded(record))
 
     def create(self, key: str, record: BaseModel) -> bool:
         """Write a record by a conditional put; return whether this call wrote it."""
-        return self._bucket.create(key, _json(record))
+        return self._bucket.create(key, encoded(record))
 
     def place(self, file: Path, key: str) -> None:
         """Send a finished file to a key, replacing an older one whole."""
@@ -246,10 +240,6 @@ class S3Store:
 
 def _missing(key: str) -> MissingMedia:
     return MissingMedia(f"The store has no {key}.", "Materialize the asset that makes it again.")
-
-
-def _json(record: BaseModel) -> bytes:
-    return (record.model_dump_json(indent=1) + "\n").encode()
 
 
 def _name_of(entry: Entry) -> str:

@@ -10,17 +10,17 @@ from property_video.core.cost_table import CostRow, chosen_row, cost_rows
 from property_video.core.fingerprints import VERSIONS, fingerprint
 from property_video.core.money import in_usd
 from property_video.core.orders import plan
-from property_video.core.pairing import ShotList, choose_pairs
+from property_video.core.pairing import ShotList
 from property_video.core.photo import PhotoAnalysis, UploadedPhotos
 from property_video.core.verdicts import PAIR_CHECKS, judge_pairs, require
-from property_video.core.wishes import Wishes, photo_wishes
+from property_video.core.wishes import Wishes
 from property_video.defs.assets.scenes import buyer_of
 from property_video.defs.failures import told_to_dagster
 from property_video.defs.metadata import check_results, check_specs, choice_shown, inline, result, table
 from property_video.defs.partitions import campaigns
 from property_video.defs.resources import Progress, Say
 from property_video.orders.buyer import Means
-from property_video.orders.choosing import with_pairs
+from property_video.orders.choosing import pairs_by_rule, with_pairs
 from property_video.orders.place import place
 from property_video.providers.base import ClipProvider, TrackProvider
 from property_video.store import keys
@@ -48,16 +48,8 @@ def selected_pairs(
 ):
     """Fill the storyboard's scenes with photos; a vision model chooses them where one is wanted."""
     with told_to_dagster():
-        wishes = photo_wishes(brief.brief.photos, uploaded_photos)
-        by_rule = choose_pairs(
-            brief.storyboard,
-            photo_analysis,
-            use=wishes.use,
-            never=wishes.never,
-            edits=brief.edits,
-            seed=brief.seed,
-            before=store.read(keys.record("selected_pairs", brief.campaign), ShotList),
-        )
+        before = store.read(keys.record("selected_pairs", brief.campaign), ShotList)
+        by_rule = pairs_by_rule(brief, uploaded_photos, photo_analysis, before)
         chosen = with_pairs(store, means, brief, uploaded_photos, photo_analysis, by_rule)
         for line in chosen.chosen.warnings if chosen.chosen else ():
             context.log.warning(f"Choice of pairs: {line}")
